@@ -1,0 +1,1 @@
+"""Put a compose document on a Docker swarm: load, normalise, convert, plan, apply, wait."""

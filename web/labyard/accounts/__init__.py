@@ -1,0 +1,1 @@
+"""People: who they are, what they may see, what they did."""

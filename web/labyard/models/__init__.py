@@ -1,0 +1,28 @@
+"""The database: typed tables and the states they can be in. Imports nothing else of Labyard."""
+
+from .accounts import ApiKey, AuditEntry, Membership, Project, User
+from .base import db, utc_column
+from .catalog import Plan
+from .commands import Command, Event, Run, Task
+from .deployments import Deployment
+from .states import Health, State
+from .workers import Worker
+
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "Command",
+    "Deployment",
+    "Event",
+    "Health",
+    "Membership",
+    "Plan",
+    "Project",
+    "Run",
+    "State",
+    "Task",
+    "User",
+    "Worker",
+    "db",
+    "utc_column",
+]

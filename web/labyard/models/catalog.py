@@ -1,0 +1,32 @@
+"""Service plans: what the catalogue offers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from labyard.clock import utc_now
+
+from .base import db, utc_column
+
+
+class Plan(db.Model):
+    """An offering: a service configuration with fixed values and shapes."""
+
+    __tablename__ = "plans"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(30), unique=True)
+    title: Mapped[str] = mapped_column(String(120))
+    summary: Mapped[str] = mapped_column(Text, default="")
+    configuration: Mapped[str] = mapped_column(String(200))  # namespace.collection.role
+    fixed: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    shapes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    visible: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = utc_column(default=utc_now)
+    updated_at: Mapped[datetime] = utc_column(default=utc_now)
+    # A plan that is no longer offered stays for the history of its deployments.
+    retired_at: Mapped[datetime | None] = utc_column()

@@ -1,0 +1,117 @@
+"""Commands, their tasks, their runs and the events of these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from labyard.clock import utc_now
+
+from .accounts import User
+from .base import StateNumber, db, random_id, utc_column
+from .deployments import Deployment
+from .states import State
+
+
+class Command(db.Model):
+    """A request to run one phase for a deployment. The row is the truth; a queue only points at it."""
+
+    __tablename__ = "commands"
+    __table_args__ = (
+        # One command at a time for each deployment: 0 and 1 are the states that are not final.
+        Index(
+            "uq_commands_running",
+            "deployment_id",
+            unique=True,
+            sqlite_where=text("state IN (0, 1)"),
+            postgresql_where=text("state IN (0, 1)"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True, default=lambda: random_id(12))
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), index=True)
+    issuer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    phase: Mapped[str] = mapped_column(String(16))
+    params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # by public name
+    state: Mapped[State] = mapped_column(StateNumber(), default=State.INITIATED, index=True)
+    reason: Mapped[str | None] = mapped_column(
+        String(32)
+    )  # for programs: failed, timeout, cancelled, lost ...
+    message: Mapped[str] = mapped_column(Text, default="")  # for people: the cause in a sentence
+    timeout: Mapped[int] = mapped_column(default=600)  # seconds a run may last
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = utc_column(default=utc_now, index=True)
+    started_at: Mapped[datetime | None] = utc_column()
+    finished_at: Mapped[datetime | None] = utc_column()
+    # The claim: who works on it, until when, and a number that grows with each claim. A worker
+    # whose number is no longer the row's may not write.
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = utc_column()
+    fence: Mapped[int] = mapped_column(default=0)
+
+    deployment: Mapped[Deployment] = relationship(back_populates="commands", lazy="joined")
+    issuer: Mapped[User] = relationship(lazy="joined")
+    tasks: Mapped[list[Task]] = relationship(
+        back_populates="command", order_by="Task.position", cascade="all, delete-orphan"
+    )
+    runs: Mapped[list[Run]] = relationship(back_populates="command", order_by="Run.fence")
+
+
+class Task(db.Model):
+    """One step of a command."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (UniqueConstraint("command_id", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    command_id: Mapped[str] = mapped_column(ForeignKey("commands.id"), index=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[State] = mapped_column(StateNumber(), default=State.INITIATED)
+    started_at: Mapped[datetime | None] = utc_column()
+    ended_at: Mapped[datetime | None] = utc_column()
+    seconds: Mapped[float | None] = mapped_column(Float)
+    error: Mapped[str] = mapped_column(Text, default="")
+
+    command: Mapped[Command] = relationship(back_populates="tasks")
+
+
+class Run(db.Model):
+    """One execution of a command by ansible-runner."""
+
+    __tablename__ = "runs"
+    __table_args__ = (UniqueConstraint("command_id", "fence"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    command_id: Mapped[str] = mapped_column(ForeignKey("commands.id"), index=True)
+    fence: Mapped[int]  # the claim under which it was started
+    folder: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int | None]
+    # Process numbers are used again; with its start time (seconds since 1970) one is unmistakable.
+    pid_started: Mapped[float | None] = mapped_column(Float)
+    started_at: Mapped[datetime] = utc_column(default=utc_now)
+    ended_at: Mapped[datetime | None] = utc_column()
+    exit_code: Mapped[int | None]
+    status: Mapped[str] = mapped_column(String(32), default="")
+    last_counter: Mapped[int] = mapped_column(default=0)  # events taken over so far
+
+    command: Mapped[Command] = relationship(back_populates="runs")
+
+
+class Event(db.Model):
+    """What a run said, in order; its id is the SSE event id."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("run_id", "counter"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    command_id: Mapped[str] = mapped_column(ForeignKey("commands.id"), index=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    counter: Mapped[int]
+    at: Mapped[datetime] = utc_column(default=utc_now)
+    kind: Mapped[str] = mapped_column(String(64))  # ansible-runner's event name
+    task: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[str] = mapped_column(Text, default="")  # secrets are taken out before it gets here

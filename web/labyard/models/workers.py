@@ -1,0 +1,22 @@
+"""Workers that are alive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from labyard.clock import utc_now
+
+from .base import db, utc_column
+
+
+class Worker(db.Model):
+    """A worker process and when it last said that it lives."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)  # host:pid
+    started_at: Mapped[datetime] = utc_column(default=utc_now)
+    beat_at: Mapped[datetime] = utc_column(default=utc_now)
