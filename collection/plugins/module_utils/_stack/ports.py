@@ -10,19 +10,31 @@ object of the stack it goes when the stack goes. The config holds nothing but th
 
 from __future__ import annotations
 
+import base64
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .errors import Conflict, StackError
 
 CLAIM_PREFIX = "labyard-port-"
 CLAIM_LABEL = "labyard.port"
 STACK_LABEL = "com.docker.stack.namespace"
-_NAME_TAKEN = 409
 
 
-class PortsUsedUp(Exception):
+class Api(Protocol):
+    """The part of `engine.Engine` that is needed here."""
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any: ...
+
+    def post(self, path: str, body: Any = None) -> Any: ...
+
+    def delete(self, path: str) -> None: ...
+
+
+class PortsUsedUp(StackError):
     """No port of the range is free; the text says who has them and what to do."""
 
 
@@ -59,11 +71,11 @@ class _Refusals:
     claimed: int = 0
     published: int = 0
     busy: int = 0
-    total: int = field(default=0)
+    total: int = 0
 
 
 def claim_port(
-    api: Any,
+    api: Api,
     stack: str,
     ports: PortRange,
     labels: Mapping[str, str],
@@ -73,9 +85,9 @@ def claim_port(
 ) -> Claim:
     """The lowest free port of `ports`, claimed for `stack`; its earlier claim if it has one.
 
-    `api` is a docker.APIClient of a swarm manager. `is_free` tells whether no other program of
-    the machine listens on a port. Raises PortsUsedUp, and docker.errors.APIError if the engine
-    refuses for another reason than the name being taken.
+    `api` is the engine of a swarm manager. `is_free` tells whether no other program of the
+    machine listens on a port. With `dry_run` nothing is claimed. Raises PortsUsedUp, and
+    EngineError if the engine refuses for another reason than the name being taken.
     """
     claims = read_claims(api)
     own = [port for port, owner in claims.items() if owner == stack]
@@ -99,20 +111,20 @@ def claim_port(
     raise PortsUsedUp(_describe(ports, refusals))
 
 
-def read_claims(api: Any) -> dict[int, str]:
+def read_claims(api: Api) -> dict[int, str]:
     """Every claimed port of the swarm and the stack that has it."""
     claims = {}
-    for config in api.configs(filters={"label": CLAIM_LABEL}):
+    for config in api.get("/configs", {"filters": {"label": [CLAIM_LABEL]}}):
         labels = config["Spec"].get("Labels") or {}
         if labels.get(CLAIM_LABEL, "").isdigit():
             claims[int(labels[CLAIM_LABEL])] = labels.get(STACK_LABEL, "")
     return claims
 
 
-def read_published_ports(api: Any) -> set[int]:
+def read_published_ports(api: Api) -> set[int]:
     """Every port that a service of the swarm publishes, in either mode."""
     ports = set()
-    for service in api.services():
+    for service in api.get("/services"):
         for place in (service["Spec"].get("EndpointSpec"), service.get("Endpoint")):
             for port in (place or {}).get("Ports") or ():
                 ports.add(port.get("PublishedPort"))
@@ -131,24 +143,24 @@ def nothing_listens(port: int) -> bool:
     return True
 
 
-def _create_claim(api: Any, port: int, stack: str, labels: Mapping[str, str]) -> str | None:
+def _create_claim(api: Api, port: int, stack: str, labels: Mapping[str, str]) -> str | None:
     """Create the claim and return its id, or None if another stack was quicker."""
-    from docker.errors import APIError
-
-    own = {STACK_LABEL: stack, CLAIM_LABEL: str(port)}
+    claim = {
+        "Name": f"{CLAIM_PREFIX}{port}",
+        "Labels": {**labels, STACK_LABEL: stack, CLAIM_LABEL: str(port)},
+        "Data": base64.b64encode(stack.encode()).decode(),
+    }
     try:
-        return str(api.create_config(f"{CLAIM_PREFIX}{port}", stack.encode(), {**labels, **own})["ID"])
-    except APIError as error:
-        if error.status_code == _NAME_TAKEN:
-            return None
-        raise
+        return str(api.post("/configs/create", claim)["ID"])
+    except Conflict:
+        return None
 
 
-def _settle(api: Any, port: int, config_id: str, stack: str) -> Claim:
+def _settle(api: Api, port: int, config_id: str, stack: str) -> Claim:
     """Keep one claim where two processes claimed for the same stack at once: the lowest port."""
     lowest = min((p for p, owner in read_claims(api).items() if owner == stack), default=port)
     if lowest < port:
-        api.remove_config(config_id)
+        api.delete(f"/configs/{config_id}")
         return Claim(lowest, changed=False)
     return Claim(port, changed=True)
 

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All calls to the engine that a stack needs, each a method. Nothing is decided here."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from .desired import NAMESPACE, DesiredFile
+from .engine import Engine
+from .errors import EngineError, NotFound
+from .image import registry_of
+from .live import LiveStack, Objects, of_stack
+
+_FILES = {"secret": "secrets", "config": "configs"}
+
+
+class SwarmClient:
+    """The swarm behind one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def swarm_key(self) -> bytes:
+        """A key that only managers of the swarm can read, for keyed hashes; empty if it is not shown.
+
+        :raises NotAManager:
+        """
+        swarm = self.engine.require_manager()
+        return str((swarm.get("JoinTokens") or {}).get("Manager") or "").encode()
+
+    def read_stack(self, stack: str, *, all_files: bool = True) -> LiveStack:
+        """The stack as it is, in four calls.
+
+        :param all_files: read secrets and configs of others too (external ones are among them)
+        """
+        networks = _by_name(self.engine.get("/networks"))
+        filters = None if all_files else {"filters": _label(stack)}
+        secrets = _by_name(self.engine.get("/secrets", filters))
+        configs = _by_name(self.engine.get("/configs", filters))
+        return LiveStack(
+            services=self.services(stack),
+            networks=of_stack(networks, stack),
+            secrets=of_stack(secrets, stack),
+            configs=of_stack(configs, stack),
+            all_networks=networks,
+            all_secrets=secrets,
+            all_configs=configs,
+        )
+
+    def services(self, stack: str) -> Objects:
+        """Services of the stack, with the counts of their tasks."""
+        return _by_name(self.engine.get("/services", {"filters": _label(stack), "status": "true"}))
+
+    def networks(self, stack: str) -> Objects:
+        """Networks of the stack."""
+        return _by_name(self.engine.get("/networks", {"filters": _label(stack)}))
+
+    def tasks(self, stack: str) -> list[dict[str, Any]]:
+        """Tasks of the stack, past ones too as far as the swarm remembers them."""
+        tasks: list[dict[str, Any]] = self.engine.get("/tasks", {"filters": _label(stack)})
+        return tasks
+
+    def task_log(self, task: str, lines: int, timeout: float = 3) -> list[str]:
+        """The last lines a task wrote; empty if the engine does not give them within ``timeout`` seconds."""
+        params = {"stdout": "true", "stderr": "true", "tail": str(lines)}
+        try:
+            response = self.engine.request("GET", f"/tasks/{task}/logs", params, timeout=timeout)
+        except EngineError:
+            return []
+        return _log_lines(response.content)[-lines:]
+
+    def node_name(self, node: str) -> str:
+        """The host name of a node, or its id if it has gone."""
+        try:
+            found = self.engine.get(f"/nodes/{node}")
+        except EngineError:
+            return node
+        return str((found.get("Description") or {}).get("Hostname") or node)
+
+    def is_local_only(self, image: str) -> bool:
+        """Whether this engine has the image and no registry gave it."""
+        try:
+            found = self.engine.get(f"/images/{image}/json")
+        except EngineError:
+            return False
+        return not found.get("RepoDigests")
+
+    def distribution(self, image: str) -> dict[str, Any]:
+        """What the registry says of an image: ``Descriptor`` and ``Platforms``.
+
+        :raises EngineError: it does not answer, or does not know the image
+        """
+        headers = {"X-Registry-Auth": self.registry_auth(image)}
+        found: dict[str, Any] = self.engine.request("GET", f"/distribution/{image}/json", headers=headers).json()
+        return found
+
+    def registry_auth(self, image: str) -> str:
+        """The stored credentials for the registry of an image, as a header; empty if there are none."""
+        from docker.auth import get_config_header
+
+        header = get_config_header(self.engine.api, registry_of(image))
+        return header.decode() if isinstance(header, bytes) else str(header or "")
+
+    def create_network(self, body: Mapping[str, Any]) -> str:
+        """Create a network, returning its id."""
+        return str(self.engine.post("/networks/create", body)["Id"])
+
+    def create_service(self, spec: Mapping[str, Any], auth: str = "") -> str:
+        """Create a service, returning its id."""
+        return str(self.engine.post("/services/create", spec, headers=_auth(auth))["ID"])
+
+    def update_service(self, service: str, version: int, spec: Mapping[str, Any], auth: str = "") -> None:
+        """Replace the spec of a service.
+
+        :raises OutOfSequence: it is no longer at ``version``
+        """
+        params = {"version": version, "registryAuthFrom": "spec"}
+        self.engine.post(f"/services/{service}/update", spec, params, _auth(auth))
+
+    def service(self, service: str) -> dict[str, Any]:
+        """One service by id or name."""
+        found: dict[str, Any] = self.engine.get(f"/services/{service}")
+        return found
+
+    def create_file(self, kind: str, file: DesiredFile) -> str:
+        """Create a secret or config, returning its id."""
+        return str(self.engine.post(f"/{_FILES[kind]}/create", _file_spec(file))["ID"])
+
+    def update_file(self, kind: str, identity: str, version: int, file: DesiredFile) -> None:
+        """Replace the labels of a secret or config. With data, the engine refuses other content.
+
+        :raises EngineError: the content is another one
+        """
+        self.engine.post(f"/{_FILES[kind]}/{identity}/update", _file_spec(file), {"version": version})
+
+    def volumes(self, stack: str) -> list[str]:
+        """Names of the stack's volumes on this engine."""
+        answer = self.engine.get("/volumes", {"filters": _label(stack)})
+        return sorted(volume["Name"] for volume in answer.get("Volumes") or [])
+
+    def remove(self, kind: str, identity: str) -> bool:
+        """Remove an object; False if it was gone already.
+
+        :param kind: service, network, secret, config or volume
+        """
+        try:
+            self.engine.delete(f"/{kind}s/{identity}")
+        except NotFound:
+            return False
+        return True
+
+
+def _label(stack: str) -> dict[str, list[str]]:
+    return {"label": [f"{NAMESPACE}={stack}"]}
+
+
+def _auth(header: str) -> dict[str, str]:
+    return {"X-Registry-Auth": header} if header else {}
+
+
+def _by_name(items: list[dict[str, Any]] | None) -> Objects:
+    """Objects by their name; of networks of the same name the swarm's counts."""
+    result: Objects = {}
+    for item in items or []:
+        name = item.get("Name") or item["Spec"]["Name"]
+        if name not in result or item.get("Scope") == "swarm":
+            result[name] = item
+    return result
+
+
+def _file_spec(file: DesiredFile) -> dict[str, Any]:
+    spec: dict[str, Any] = {"Name": file.name, "Labels": file.labels}
+    if file.data is not None:
+        spec["Data"] = base64.b64encode(file.data).decode()
+    if file.driver:
+        spec["Driver"] = file.driver
+    if file.templating:
+        spec["Templating"] = {"Name": file.templating}
+    return spec
+
+
+def _log_lines(content: bytes) -> list[str]:
+    """Lines of a log stream: frames of an 8-byte header (stream, length) and text, or text alone."""
+    text, position = b"", 0
+    while position + 8 <= len(content) and content[position] in {1, 2} and content[position + 1 : position + 4] == b"\0\0\0":
+        (length,) = struct.unpack(">I", content[position + 4 : position + 8])
+        text += content[position + 8 : position + 8 + length]
+        position += 8 + length
+    text += content[position:]
+    return [line for line in text.decode("utf-8", "replace").splitlines() if line.strip()]

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# Copyright: The Labyard authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: which exact image a moving tag stands for on this engine."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_info
+short_description: Find the pinned tag of an image on a Docker engine
+version_added: 0.1.0
+author:
+  - The Labyard authors
+description:
+  - Says which exact image a moving tag such as C(labyard/notebook-minimal:current) stands for, so
+    that a service keeps the image it was started with when the tag moves on.
+  - The image role tags what it builds with the hash of what went in and writes the same hash into
+    the label C(labyard.hash). This tag is returned; an image without it is returned by the name asked for.
+options:
+  name:
+    description:
+      - Name of the image, with its tag.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - labyard.platform.docker
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is changed.
+  diff_mode:
+    support: none
+    description: Nothing is changed.
+"""
+
+EXAMPLES = r"""
+- name: Find the notebook image
+  labyard.platform.image_info:
+    name: labyard/notebook-minimal:current
+  register: notebook_image
+
+- name: Show it
+  ansible.builtin.debug:
+    var: notebook_image.image
+"""
+
+RETURN = r"""
+image:
+  description: The reference to use, pinned where it can be.
+  returned: success
+  type: str
+  sample: labyard/notebook-minimal:3f1c9a2b7d04
+pinned:
+  description: Whether RV(image) names the content and so never moves.
+  returned: success
+  type: bool
+id:
+  description: The engine's id of the image.
+  returned: success
+  type: str
+labels:
+  description: The labels of the image.
+  returned: success
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
+    connect_engine,
+    docker_argument_spec,
+)
+from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import NotFound, StackError
+
+HASH_LABEL = "labyard.hash"
+
+
+def pinned_reference(name: str, image: dict[str, Any]) -> str | None:
+    """The tag of `image` (an inspect document) that names its content, in the repository of `name`."""
+    folder, _, last = name.rpartition("/")
+    repository = f"{folder}/{last.split(':')[0]}".lstrip("/")
+    content = ((image.get("Config") or {}).get("Labels") or {}).get(HASH_LABEL)
+    pinned = f"{repository}:{content}"
+    return pinned if content and pinned in (image.get("RepoTags") or ()) else None
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={**docker_argument_spec(), "name": {"type": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    name = module.params["name"]
+    try:
+        image = connect_engine(module.params).get(f"/images/{name}/json")
+    except NotFound:
+        module.fail_json(
+            msg=f"The image {name} is not on this Docker engine: `make up` (playbooks/local.yml) builds it."
+        )
+    except StackError as error:
+        module.fail_json(msg=str(error))
+    pinned = pinned_reference(name, image)
+    module.exit_json(
+        changed=False,
+        image=pinned or name,
+        pinned=pinned is not None,
+        id=image["Id"],
+        labels=(image.get("Config") or {}).get("Labels") or {},
+    )
+
+
+if __name__ == "__main__":
+    main()

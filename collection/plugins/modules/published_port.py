@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright: The Labyard authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: a published port of its own for every stack."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: published_port
+short_description: Claim a published port for a stack of a Docker swarm
+version_added: 0.1.0
+author:
+  - The Labyard authors
+description:
+  - Gives a stack the lowest free port of a range and remembers it, so that every later call for the
+    same stack returns the same port.
+  - The claim is a swarm config named C(labyard-port-<port>). The managers of a swarm agree on every
+    config, so two calls at the same time, on any node, never get the same port.
+  - The claim carries the label C(com.docker.stack.namespace) and is removed with the stack by
+    M(labyard.platform.swarm_stack) with O(labyard.platform.swarm_stack#module:state=absent).
+  - Ports that a service of the swarm publishes are passed over. Where the engine is on this machine,
+    so are ports on which another program listens.
+options:
+  stack:
+    description:
+      - Name of the stack that gets the port.
+    type: str
+    required: true
+  range_start:
+    description:
+      - Lowest port of the range.
+    type: int
+    required: true
+  range_end:
+    description:
+      - Highest port of the range, itself included.
+    type: int
+    required: true
+  labels:
+    description:
+      - Labels to put on the claim beside its own.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - labyard.platform.docker
+attributes:
+  check_mode:
+    support: full
+    description: Returns the port that would be claimed.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+seealso:
+  - module: labyard.platform.swarm_stack
+"""
+
+EXAMPLES = r"""
+- name: Claim a port for the stack demo
+  labyard.platform.published_port:
+    stack: demo
+    range_start: 20000
+    range_end: 20999
+  register: claim
+
+- name: Show where it will answer
+  ansible.builtin.debug:
+    msg: "http://127.0.0.1:{{ claim.port }}/"
+"""
+
+RETURN = r"""
+port:
+  description: The port of the stack.
+  returned: success
+  type: int
+  sample: 20000
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
+    connect_engine,
+    docker_argument_spec,
+)
+from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import StackError
+from ansible_collections.labyard.platform.plugins.module_utils._stack.ports import (
+    PortRange,
+    claim_port,
+    nothing_listens,
+)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **docker_argument_spec(),
+            "stack": {"type": "str", "required": True},
+            "range_start": {"type": "int", "required": True},
+            "range_end": {"type": "int", "required": True},
+            "labels": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    try:
+        ports = PortRange(given["range_start"], given["range_end"])
+        engine = connect_engine(given)
+        claim = claim_port(
+            engine,
+            given["stack"],
+            ports,
+            {name: str(value) for name, value in given["labels"].items()},
+            is_free=nothing_listens if engine.host.startswith("unix://") else lambda _port: True,
+            dry_run=module.check_mode,
+        )
+    except (StackError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=claim.changed, port=claim.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright: The Labyard authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: what a deployment's stack is doing, as the swarm itself says."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_health
+short_description: Read the health of a stack's services from the swarm
+version_added: 0.1.0
+author:
+  - The Labyard authors
+description:
+  - Reads the services of a stack, how many of their tasks run, and what they were started with.
+  - Made for the service roles of this collection, which change one thing of a running service and
+    keep the rest.
+options:
+  stack:
+    description:
+      - Name of the stack.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - labyard.platform.docker
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is changed.
+  diff_mode:
+    support: none
+    description: Nothing is changed.
+"""
+
+EXAMPLES = r"""
+- name: Look at the stack demo
+  labyard.platform.service_health:
+    stack: demo
+  register: demo
+
+- name: Show its health
+  ansible.builtin.debug:
+    var: demo.health
+"""
+
+RETURN = r"""
+health:
+  description:
+    - V(missing) without any service, V(stopped) when none is wanted or all have ended by themselves
+      without an error, V(running) when as many tasks run as are wanted, else V(degraded).
+  returned: success
+  type: str
+  choices: [running, stopped, degraded, missing]
+services:
+  description: The services by their name in the stack, each with what it was started with.
+  returned: success
+  type: dict
+  sample:
+    notebook:
+      image: labyard/notebook-minimal:3f1c9a2b7d04
+      replicas: 1
+      running: 1
+      ended: false
+      environment: {}
+      cpu_limit: 1.0
+      memory_limit: 1024
+      ports: [20000]
+      secrets: {token: demo_token}
+volumes:
+  description: Names of the stack's volumes on the engine that was asked.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
+    connect_engine,
+    docker_argument_spec,
+)
+from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import StackError
+
+STACK_LABEL = "com.docker.stack.namespace"
+IMAGE_LABEL = "com.docker.stack.image"
+_NANO = 1_000_000_000
+_MEBI = 1024 * 1024
+
+
+def read_stack(api: Any, stack: str) -> dict[str, Any]:
+    """The document that this module returns, for `stack`. `api` is the engine of a manager."""
+    wanted = {"label": [f"{STACK_LABEL}={stack}"]}
+    services = {}
+    for service in api.get("/services", {"status": "true", "filters": wanted}):
+        state = describe_service(service)
+        if state["running"] < state["replicas"]:
+            tasks = api.get("/tasks", {"filters": {"service": [service["ID"]]}})
+            state["ended"] = ended_by_itself(tasks)
+        services[service["Spec"]["Name"].removeprefix(f"{stack}_")] = state
+    volumes = api.get("/volumes", {"filters": wanted})["Volumes"] or ()
+    return {
+        "health": judge_health(list(services.values())),
+        "services": services,
+        "volumes": sorted(volume["Name"] for volume in volumes),
+    }
+
+
+def describe_service(service: dict[str, Any]) -> dict[str, Any]:
+    """What matters of a service object of the Engine API: CPU in cores, memory in MiB."""
+    spec = service["Spec"]
+    template = spec["TaskTemplate"]
+    container = template["ContainerSpec"]
+    limits = (template.get("Resources") or {}).get("Limits") or {}
+    status = service.get("ServiceStatus") or {}
+    ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
+    return {
+        "image": (spec.get("Labels") or {}).get(IMAGE_LABEL) or container["Image"],
+        "replicas": status.get("DesiredTasks", 0),
+        "running": status.get("RunningTasks", 0),
+        "ended": False,
+        "environment": dict(entry.split("=", 1) for entry in container.get("Env") or () if "=" in entry),
+        "cpu_limit": limits.get("NanoCPUs", 0) / _NANO,
+        "memory_limit": limits.get("MemoryBytes", 0) // _MEBI,
+        "ports": sorted(port["PublishedPort"] for port in ports if port.get("PublishedPort")),
+        "secrets": {
+            secret["File"]["Name"]: secret["SecretName"]
+            for secret in container.get("Secrets") or ()
+            if secret.get("File")
+        },
+    }
+
+
+def ended_by_itself(tasks: list[dict[str, Any]]) -> bool:
+    """Whether the newest of `tasks` ended without an error, so that the swarm starts no other."""
+    newest = max(tasks, key=lambda task: task["CreatedAt"], default=None)
+    return newest is not None and newest["Status"]["State"] == "complete"
+
+
+def judge_health(services: list[dict[str, Any]]) -> str:
+    """One word for all services together."""
+    if not services:
+        return "missing"
+    if all(service["replicas"] == 0 or service["ended"] for service in services):
+        return "stopped"
+    if all(service["running"] >= service["replicas"] for service in services):
+        return "running"
+    return "degraded"
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={**docker_argument_spec(), "stack": {"type": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    try:
+        found = read_stack(connect_engine(module.params), module.params["stack"])
+    except StackError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A person at a notebook, for tests: is the server there, and does a kernel compute?"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import closing
+from typing import Any
+
+import requests
+import websocket
+
+SECONDS_TO_ANSWER = 60
+
+
+def server_status(base_url: str, token: str) -> requests.Response:
+    """The answer of `<base_url>/api/status` to someone who has `token`."""
+    return requests.get(f"{base_url}/api/status", headers=_who(token), timeout=10)
+
+
+def compute(base_url: str, token: str, code: str) -> str:
+    """Run `code` in a new kernel of the server at `base_url` and return what it printed and its value.
+
+    Raises AssertionError with the kernel's words if the code fails.
+    """
+    kernels = f"{base_url}/api/kernels"
+    answer = requests.post(kernels, headers=_who(token), json={"name": "python3"}, timeout=SECONDS_TO_ANSWER)
+    answer.raise_for_status()
+    kernel = answer.json()["id"]
+    try:
+        return _run(f"{kernels}/{kernel}/channels".replace("http", "ws", 1), token, code)
+    finally:
+        requests.delete(f"{kernels}/{kernel}", headers=_who(token), timeout=10).raise_for_status()
+
+
+def _who(token: str) -> dict[str, str]:
+    return {"Authorization": f"token {token}"}
+
+
+def _run(url: str, token: str, code: str) -> str:
+    request = _execute_request(code)
+    printed: list[str] = []
+    with closing(websocket.create_connection(url, SECONDS_TO_ANSWER, header=_who(token))) as channel:
+        channel.send(json.dumps(request))
+        while True:
+            message = json.loads(channel.recv())
+            if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "stream":
+                printed.append(content["text"])
+            elif kind == "execute_result":
+                printed.append(content["data"]["text/plain"])
+            elif kind == "error":
+                raise AssertionError(f"{content['ename']}: {content['evalue']}")
+            elif kind == "status" and content["execution_state"] == "idle":
+                return "".join(printed)
+
+
+def _execute_request(code: str) -> dict[str, Any]:
+    return {
+        "header": {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": "execute_request",
+            "session": uuid.uuid4().hex,
+            "username": "",
+            "version": "5.3",
+        },
+        "parent_header": {},
+        "metadata": {},
+        "channel": "shell",
+        "content": {"code": code, "silent": False, "store_history": False, "allow_stdin": False},
+    }

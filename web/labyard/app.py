@@ -1,0 +1,94 @@
+"""The web application: put together here, from settings."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from apiflask import APIFlask
+from flask import g, request
+from flask_bootstrap import Bootstrap5
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+from . import __version__, api, pages
+from .context import Context
+from .models import db
+from .models.base import begin_writing, random_id
+from .queueing import open_queue
+from .sealing import Sealer
+from .security import install_security
+from .settings import Settings, read_settings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+csrf = CSRFProtect()
+
+
+def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
+    """The application for `settings` (default: from the environment); `overrides` are Flask's own."""
+    settings = settings or read_settings()
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    app = APIFlask(
+        __name__,
+        title="Labyard",
+        version=__version__,
+        spec_path="/api/v1/openapi.json",
+        docs_path="/api/v1/docs",
+        json_errors=False,
+    )
+    app.config.update(_flask_config(settings), **overrides)
+    db.init_app(app)
+    Migrate(app, db, directory=str(_migrations()), render_as_batch=True)
+    Bootstrap5(app)
+    csrf.init_app(app)
+    app.extensions["labyard"] = Context(settings, Sealer(settings.key()), _notifier(settings))
+    app.before_request(_open_request)
+    app.teardown_request(_close_request)
+    install_security(app)
+    api.register(app)
+    csrf.exempt(api.blueprint)  # a bearer key is no cookie: no page of others can send it
+    pages.register(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": settings.key(),
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "BOOTSTRAP_BTN_STYLE": "primary",
+        "SESSION_COOKIE_NAME": "labyard",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
+        "SYNC_LOCAL_SPEC": False,
+    }
+
+
+def _migrations() -> Any:
+    from pathlib import Path
+
+    return Path(__file__).resolve().parent / "migrations"
+
+
+def _notifier(settings: Settings) -> Any:
+    from .jobs import sender
+
+    return sender(open_queue(settings))
+
+
+def _open_request() -> None:
+    g.request_id = random_id(12)
+    g.notify = []
+    if request.method not in SAFE_METHODS:
+        begin_writing()
+
+
+def _close_request(error: BaseException | None) -> None:
+    """A request is one transaction: `commit_request` ends it well, anything else undoes it."""
+    if error is not None:
+        logging.getLogger(__name__).error("request %s failed", g.get("request_id"), exc_info=error)
+    db.session.remove()

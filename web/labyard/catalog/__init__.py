@@ -1,0 +1,1 @@
+"""The catalogue: which plans there are, and what each takes."""

@@ -1,0 +1,219 @@
+"""Commands that work on this machine: the database, people, the web and worker processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labyard.settings import python_folder, read_settings, write_private
+
+
+@contextmanager
+def _application() -> Iterator[Any]:
+    """The application with a writing transaction, committed at a good end."""
+    from labyard.app import create_app
+    from labyard.context import session
+    from labyard.models.base import begin_writing
+
+    app = create_app()
+    with app.app_context():
+        begin_writing()
+        yield session()
+        session().commit()
+
+
+@click.command()
+@click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to serve.")
+@click.option("--threads", default=64, show_default=True, help="Each open live page holds one.")
+def web(bind: str, threads: int) -> None:
+    """Serve the console, in the foreground."""
+    arguments = ["gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", str(threads)]
+    arguments += ["--workers", "1", "--access-logfile", "-", "--graceful-timeout", "5", "--timeout", "120"]
+    arguments += ["--no-control-socket"] if _has_control_socket() else []
+    os.execv(str(python_folder() / "gunicorn"), [*arguments, "labyard.wsgi:application"])  # noqa: S606
+
+
+def _has_control_socket() -> bool:
+    from gunicorn.config import KNOWN_SETTINGS
+
+    return any(s.name == "control_socket_disable" for s in KNOWN_SETTINGS)
+
+
+@click.command()
+@click.option("--concurrency", default=4, show_default=True, help="Commands at a time.")
+def worker(concurrency: int) -> None:
+    """Run commands, in the foreground."""
+    from labyard.app import create_app
+    from labyard.worker import run_worker
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    run_worker(create_app(), concurrency)
+
+
+@click.group("db")
+def db_group() -> None:
+    """The database: its tables and its plans."""
+
+
+@db_group.command()
+def upgrade() -> None:
+    """Bring the tables to this version; a second run changes nothing."""
+    from labyard.app import create_app
+    from labyard.migrate import upgrade_tables
+
+    app = create_app()
+    with app.app_context():
+        old, new = upgrade_tables()
+    click.echo(f"changed: tables from {old or 'nothing'} to {new}" if old != new else "unchanged")
+
+
+@db_group.command("load-plans")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def load_plans(file: Path) -> None:
+    """Make or change the plans of the YAML FILE."""
+    from ansible_collections.labyard.platform.plugins.module_utils._request.request import (
+        RequestError,
+        read_plans,
+    )
+    from labyard.catalog.plans import parse_error, save_plans
+
+    try:
+        specs = read_plans(file)
+    except RequestError as error:
+        raise parse_error(error) from error
+    with _application() as session:
+        changed = save_plans(session, specs.values())
+    click.echo(f"changed: {', '.join(changed)}" if changed else "unchanged")
+
+
+@click.group()
+def user() -> None:
+    """People who can sign in."""
+
+
+@user.command("create")
+@click.argument("username")
+@click.option("--admin", is_flag=True, help="May do everything.")
+def user_create(username: str, admin: bool) -> None:
+    """Make a person; the password is read from the terminal or from standard input."""
+    from labyard.accounts.people import create_user
+
+    password = _read_password()
+    with _application() as session:
+        create_user(session, username, password, is_admin=admin)
+    click.echo(f"changed: {username} was made")
+
+
+@user.command("list")
+def user_list() -> None:
+    """All people."""
+    from sqlalchemy import select
+
+    from labyard.models import User
+
+    with _application() as session:
+        for person in session.scalars(select(User).order_by(User.username)):
+            marks = ["admin"] if person.is_admin else []
+            marks += [] if person.active else ["disabled"]
+            click.echo(f"{person.username}  {' '.join(marks)}".rstrip())
+
+
+@user.command("password")
+@click.argument("username")
+def user_password(username: str) -> None:
+    """Give a person a new password; their sessions end."""
+    from labyard.accounts.people import get_user, set_password
+
+    password = _read_password()
+    with _application() as session:
+        set_password(session, get_user(session, username), password)
+    click.echo("changed: the password; all sessions of the person have ended")
+
+
+@user.command("ensure-admin")
+@click.option("--credentials", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--url", required=True, help="The console's address, for the credentials file.")
+@click.option("--username", default="admin", show_default=True)
+def ensure_admin(credentials: Path, url: str, username: str) -> None:
+    """Make the first admin, with a random password and a key, in the CREDENTIALS file (0600)."""
+    from labyard.accounts.keys import create_key
+    from labyard.accounts.people import create_user, find_user
+
+    with _application() as session:
+        if find_user(session, username) is not None:
+            click.echo("unchanged")
+            return
+        password = secrets.token_urlsafe(18)
+        person = create_user(session, username, password, is_admin=True)
+        document = {
+            "url": url,
+            "username": username,
+            "password": password,
+            "api_key": create_key(session, person, "first"),
+        }
+        credentials.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(credentials, json.dumps(document, indent=2) + "\n")
+    click.echo(f"changed: {username} was made")
+
+
+@click.group()
+def apikey() -> None:
+    """Keys for programs."""
+
+
+@apikey.command("create")
+@click.argument("username")
+@click.argument("name")
+def apikey_create(username: str, name: str) -> None:
+    """Make a key; it is shown this once and never again."""
+    from labyard.accounts.keys import create_key
+    from labyard.accounts.people import get_user
+
+    with _application() as session:
+        key = create_key(session, get_user(session, username), name)
+    click.echo(key)
+
+
+@apikey.command("list")
+@click.argument("username")
+def apikey_list(username: str) -> None:
+    """The names of a person's keys."""
+    from labyard.accounts.keys import list_keys
+    from labyard.accounts.people import get_user
+
+    with _application() as session:
+        for key in list_keys(session, get_user(session, username)):
+            click.echo(f"{key.name}  {'revoked' if key.revoked_at else 'living'}  {key.created_at:%Y-%m-%d}")
+
+
+@apikey.command("revoke")
+@click.argument("username")
+@click.argument("name")
+def apikey_revoke(username: str, name: str) -> None:
+    """End a key."""
+    from labyard.accounts.keys import revoke_key
+    from labyard.accounts.people import get_user
+
+    with _application() as session:
+        revoke_key(session, get_user(session, username), name)
+    click.echo(f"changed: the key {name} has ended")
+
+
+def _read_password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+def settings_home() -> Path:
+    """Where this machine's console keeps its state."""
+    return read_settings().home

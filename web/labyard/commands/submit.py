@@ -1,0 +1,246 @@
+"""Asking for a command: checked as a whole, then written as a row."""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import (
+    RequestError,
+    check_name,
+    merge_params,
+)
+from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES, Configuration
+from labyard.accounts.audit import record_action
+from labyard.accounts.scope import get_deployment
+from labyard.catalog.plans import configuration_of, get_plan, spec_of
+from labyard.clock import Clock, utc_now
+from labyard.errors import Conflict, InvalidInput, NotFound
+from labyard.models import Command, Deployment, Plan, Project, State, Task, User
+from labyard.models.states import DEPLOYMENT_MOVES, check_move
+from labyard.sealing import Sealer
+
+# A phase that changes single parameters of a running deployment starts from what it has.
+_KEEPS_PARAMS = ("update", "scale", "install")
+_NEEDS_INSTALLED = ("update", "start", "stop", "scale", "check")
+
+
+@dataclass(frozen=True)
+class CommandRequest:
+    """What a person asks for: a phase of a new deployment (`plan`) or of an old one (`deployment`)."""
+
+    phase: str
+    plan: str | None = None
+    deployment: str | None = None
+    name: str | None = None
+    project: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def submit_command(
+    session: Session,
+    person: User,
+    request: CommandRequest,
+    sealer: Sealer,
+    *,
+    address: str = "",
+    clock: Clock = utc_now,
+) -> Command:
+    """Write the command row that `request` asks for; its id goes to the queue after the commit.
+
+    Raises InvalidInput (422) with a message for each wrong field, NotFound (404) for a plan or
+    deployment that is not there or not the person's, Conflict (409) for a name taken or a
+    deployment on which a command runs already.
+    """
+    if request.phase not in PHASES:
+        raise InvalidInput("There is no such phase.", {"phase": f"must be one of: {', '.join(PHASES)}"})
+    if not isinstance(request.params, Mapping):
+        raise InvalidInput(
+            "The parameters have no names.", {"params": "must be a mapping of names to values"}
+        )
+    if request.deployment:
+        deployment = _existing(session, person, request)
+    else:
+        deployment = _new_or_named(session, person, request, sealer)
+    command = _write_command(session, person, deployment, request, clock)
+    record_action(
+        session,
+        person.username,
+        f"command {request.phase}",
+        address,
+        deployment=deployment.id,
+        name=deployment.name,
+        command=command.id,
+    )
+    return command
+
+
+def _existing(session: Session, person: User, request: CommandRequest) -> Deployment:
+    deployment = get_deployment(session, person, request.deployment or "")
+    if request.plan and request.plan != deployment.plan.name:
+        raise InvalidInput(
+            "Plan and deployment do not go together.",
+            {"plan": f"the deployment {deployment.name} is of the plan {deployment.plan.name}"},
+        )
+    if deployment.state == State.REMOVED:
+        raise Conflict(f"The deployment {deployment.name} was removed. Launch a new one.")
+    return deployment
+
+
+def _new_or_named(session: Session, person: User, request: CommandRequest, sealer: Sealer) -> Deployment:
+    """A new deployment for install; for every other phase the one of that plan and name."""
+    if not request.plan:
+        raise InvalidInput(
+            "The command names neither a plan nor a deployment.",
+            {"plan": "is required for a new deployment", "deployment": "is required for an existing one"},
+        )
+    try:
+        plan = get_plan(session, person, request.plan)
+    except NotFound as error:
+        raise InvalidInput("There is no such plan.", {"plan": error.detail}) from error
+    try:
+        name = check_name(request.name)
+    except ValueError as error:
+        raise InvalidInput("The deployment cannot have that name.", {"name": str(error)}) from error
+    project = _project(person, request.project)
+    found = _find_by_name(session, person, project, name)
+    if request.phase != "install":
+        if found is None or found.plan_id != plan.id:
+            raise NotFound(f"You have no deployment {name} of the plan {plan.name}.")
+        return found
+    if found is not None:
+        raise _name_taken(found)
+    _merge(configuration_of(plan), plan, request.phase, request.params)
+    return _create_deployment(session, person, plan, project, name, sealer)
+
+
+def _create_deployment(
+    session: Session, person: User, plan: Plan, project: Project, name: str, sealer: Sealer
+) -> Deployment:
+    made = {s.name: random.token_urlsafe(s.size) for s in configuration_of(plan).secrets}
+    deployment = Deployment(
+        name=name,
+        plan=plan,
+        owner=person,
+        project=project,
+        state=State.INITIATED,
+        sealed_secrets=sealer.seal(made),
+    )
+    try:
+        with session.begin_nested():
+            session.add(deployment)
+    except IntegrityError:
+        # Somebody took the name between the look and the write.
+        found = _find_by_name(session, person, project, name)
+        if found is None:
+            raise
+        raise _name_taken(found) from None
+    return deployment
+
+
+def _write_command(
+    session: Session, person: User, deployment: Deployment, request: CommandRequest, clock: Clock
+) -> Command:
+    configuration = configuration_of(deployment.plan)
+    phase = configuration.phases.get(request.phase)
+    if phase is None:
+        raise InvalidInput(
+            f"{configuration.title} has no phase {request.phase}.",
+            {"phase": f"must be one of: {', '.join(configuration.phases)}"},
+        )
+    _refuse_wrong_time(session, deployment, request.phase)
+    takes = {f.name for f in phase.fields}
+    base = deployment.params if request.phase in _KEEPS_PARAMS else {}
+    given = {**{k: v for k, v in base.items() if k in takes}, **request.params}
+    params = _merge(configuration, deployment.plan, request.phase, given)
+    command = Command(
+        deployment=deployment,
+        issuer=person,
+        phase=request.phase,
+        params=params,
+        state=State.INITIATED,
+        timeout=phase.timeout,
+        created_at=clock(),
+    )
+    command.tasks = [Task(position=i, name=step) for i, step in enumerate(phase.steps)]
+    try:
+        with session.begin_nested():
+            session.add(command)
+    except IntegrityError:
+        raise _busy(session, deployment) from None
+    if request.phase == "install":
+        deployment.params = params
+    if request.phase != "check":
+        if deployment.state != State.INITIATED:
+            deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.PENDING)
+        deployment.updated_at = clock()
+    return command
+
+
+def _refuse_wrong_time(session: Session, deployment: Deployment, phase: str) -> None:
+    if running_command(session, deployment) is not None:
+        raise _busy(session, deployment)
+    if phase in _NEEDS_INSTALLED and not deployment.services and deployment.state == State.FAILED:
+        raise Conflict(
+            f"{deployment.name} was never installed: the install failed. Retry the install or remove it."
+        )
+
+
+def running_command(session: Session, deployment: Deployment) -> Command | None:
+    """The command that is waiting or running for `deployment`, or None."""
+    return session.scalar(
+        select(Command)
+        .where(Command.deployment_id == deployment.id)
+        .where(Command.state.in_((State.INITIATED, State.PENDING)))
+    )
+
+
+def _busy(session: Session, deployment: Deployment) -> Conflict:
+    running = running_command(session, deployment)
+    what = f"the command {running.phase} ({running.id})" if running else "another command"
+    return Conflict(f"{what} is running for {deployment.name}. Wait until it has ended, or cancel it.")
+
+
+def _merge(configuration: Configuration, plan: Plan, phase: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Clean parameters with the plan's fixed values and the role's defaults."""
+    try:
+        merged = merge_params(configuration, spec_of(plan), phase, params)
+    except RequestError as error:
+        raise InvalidInput("Some parameters are not right.", error.errors) from error
+    defaults = {f.name: f.default for f in configuration.phases[phase].fields if f.default is not None}
+    return {**defaults, **merged}
+
+
+def _project(person: User, name: str | None) -> Project:
+    for project in person.projects:
+        if name is None or project.name == name:
+            return project
+    mine = ", ".join(p.name for p in person.projects) or "none"
+    raise InvalidInput(
+        "The deployment needs a project.", {"project": f"is not one of your projects; they are: {mine}"}
+    )
+
+
+def _find_by_name(session: Session, person: User, project: Project, name: str) -> Deployment | None:
+    return session.scalar(
+        select(Deployment).where(
+            Deployment.owner_id == person.id,
+            Deployment.project_id == project.id,
+            Deployment.name == name,
+            Deployment.state != State.REMOVED,
+        )
+    )
+
+
+def _name_taken(found: Deployment) -> Conflict:
+    if found.state == State.FAILED:
+        text = f"{found.name} is the name of a failed deployment of yours: retry that one, or remove it first"
+    else:
+        text = f"{found.name} is the name of another deployment of yours: choose another name"
+    return Conflict(f"The name is taken: {text}.", {"name": text})

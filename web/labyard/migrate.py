@@ -1,0 +1,23 @@
+"""Bringing the tables to this version."""
+
+from __future__ import annotations
+
+import logging
+
+from alembic.runtime.migration import MigrationContext
+from flask_migrate import upgrade
+
+from .models import db
+
+
+def upgrade_tables() -> tuple[str | None, str | None]:
+    """Run the migrations that are missing; the version before and after (None: no tables)."""
+    before = _version()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    upgrade()
+    return before, _version()
+
+
+def _version() -> str | None:
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()

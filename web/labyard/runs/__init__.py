@@ -1,0 +1,1 @@
+"""Running commands: the claim, the queue, one process for each run."""

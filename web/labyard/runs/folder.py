@@ -1,0 +1,84 @@
+"""The private folder of a run: what goes in before it starts, what is taken away after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labyard.models import Command
+from labyard.settings import Settings, python_folder, write_private
+
+from .ident import IDENT
+
+# What a play's process may know of ours: no setting or secret of the console is among it.
+_PASSED_ON = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "DOCKER_HOST",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+)
+
+
+def run_folder(settings: Settings, command_id: str, fence: int) -> Path:
+    """Where the run of that claim lives."""
+    return settings.runs / f"{command_id}-{fence}"
+
+
+def artifacts_of(folder: Path) -> Path:
+    """Where ansible-runner writes about the run in `folder`."""
+    return folder / "artifacts" / IDENT
+
+
+def prepare_folder(
+    folder: Path, command: Command, plan: Mapping[str, Any], secrets: Mapping[str, str], settings: Settings
+) -> None:
+    """Write the request of `command` and the description of its job; only this user can read them."""
+    folder.mkdir(parents=True, mode=0o700)
+    deployment = command.deployment
+    request = {
+        "plan": dict(plan),
+        "phase": command.phase,
+        "name": deployment.name,
+        "deployment": {
+            "id": deployment.id,
+            "project": deployment.project.name,
+            "owner": deployment.owner.username,
+        },
+        "params": {k: v for k, v in command.params.items() if k not in plan["fixed"]},
+        "secrets": dict(secrets),
+    }
+    write_private(folder / "request.json", json.dumps(request))
+    job = {
+        "playbook": str(settings.playbook),
+        "inventory": str(settings.inventory),
+        "cwd": str(settings.playbook.parent),
+    }
+    write_private(folder / "job.json", json.dumps(job))
+
+
+def forget_secrets(folder: Path) -> None:
+    """Take away what only the run needed to know: the request and the secrets beside it."""
+    (folder / "request.json").unlink(missing_ok=True)
+    for name in ("secrets", "env"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def play_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a play: scrubbed, because ansible-runner writes it into its artifacts."""
+    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    env["PATH"] = os.pathsep.join((str(python_folder()), os.environ.get("PATH", os.defpath)))
+    env.setdefault("HOME", "/root")
+    env.setdefault("LANG", "C.UTF-8")
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    if settings.ansible_config:
+        env["ANSIBLE_CONFIG"] = str(settings.ansible_config)
+    return env

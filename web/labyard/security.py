@@ -1,0 +1,157 @@
+"""Who is asking, what a browser may do with our pages, and how errors are shown."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Request, Response, g, jsonify, redirect, render_template, request, url_for
+from flask_login import LoginManager, current_user
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from .accounts.keys import find_key_owner
+from .context import session
+from .errors import DomainError, Unauthorized
+from .models import User, db
+from .web_requests import request_id
+
+API_PREFIX = "/api/"
+
+_CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def install_security(app: APIFlask) -> None:
+    """Sign-in, headers and error answers for the whole application."""
+    manager = LoginManager(app)
+    manager.login_view = "pages.sign_in"
+    manager.session_protection = "strong"
+    manager.user_loader(_load_session_user)
+    manager.request_loader(_load_key_user)
+    manager.unauthorized_handler(_answer_unauthorized)
+    app.after_request(_add_headers)
+    app.register_error_handler(DomainError, _answer_domain_error)
+    app.register_error_handler(CSRFError, _answer_csrf_error)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def wants_problem() -> bool:
+    """Whether the answer goes to a program."""
+    return request.path.startswith(API_PREFIX)
+
+
+def problem(
+    status: int, kind: str, title: str, detail: str, errors: dict[str, str] | None = None
+) -> Response:
+    """A problem document (RFC 9457); `errors` has a message for each wrong field."""
+    document: dict[str, Any] = {
+        "type": f"urn:labyard:problem:{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "request_id": request_id(),
+    }
+    if errors:
+        document["errors"] = errors
+    response = jsonify(document)
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _load_session_user(session_id: str) -> User | None:
+    number, _, epoch = session_id.partition(":")
+    user = db.session.get(User, int(number)) if number.isdigit() else None
+    return user if user is not None and user.active and str(user.session_epoch) == epoch else None
+
+
+def _load_key_user(incoming: Request) -> User | None:
+    """The owner of the bearer key; only the API takes keys."""
+    kind, _, key = incoming.headers.get("Authorization", "").partition(" ")
+    if not incoming.path.startswith(API_PREFIX) or kind.lower() != "bearer" or not key.strip():
+        return None
+    g.by_key = True
+    return find_key_owner(session(), key.strip())
+
+
+def require_person() -> User:
+    """Who is asking; raises Unauthorized. A change through the API needs a key, not a cookie."""
+    if not current_user.is_authenticated:
+        raise Unauthorized("Send an API key: `Authorization: Bearer <key>`.")
+    if wants_problem() and request.method not in ("GET", "HEAD") and not g.get("by_key"):
+        raise Unauthorized("Changes through the API need an API key, not a browser's session.")
+    person: User = current_user._get_current_object()
+    return person
+
+
+def _answer_unauthorized() -> Any:
+    if wants_problem():
+        raise Unauthorized("Send an API key: `Authorization: Bearer <key>`.")
+    return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")))
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers["X-Request-ID"] = request_id()
+    if request.endpoint != "static" and not request.path.startswith("/bootstrap/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _answer_domain_error(error: DomainError) -> Any:
+    db.session.rollback()
+    return _answer(error.status, error.kind, error.title, error.detail, error.errors)
+
+
+def _answer_csrf_error(error: CSRFError) -> Any:
+    return _answer(
+        400, "stale-form", "The form is out of date", "Go back, load the page again and send it once more."
+    )
+
+
+def _answer_http_error(error: HTTPException) -> Any:
+    status = error.code or 500
+    detail = "There is no such page." if status == 404 else str(error.description or error.name)
+    response = _answer(status, error.name.lower().replace(" ", "-"), error.name, detail)
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Any:
+    db.session.rollback()
+    logging.getLogger(__name__).error("request %s failed", request_id(), exc_info=error)
+    return _answer(
+        500,
+        "internal",
+        "Something is wrong on our side",
+        f"The request could not be carried out. An operator finds the cause in the log under {request_id()}.",
+    )
+
+
+def _answer(
+    status: int, kind: str, title: str, detail: str, errors: dict[str, str] | None = None
+) -> Response:
+    if wants_problem():
+        return problem(status, kind, title, detail, errors)
+    body = render_template(
+        "error.html", status=status, title=title, detail=detail, errors=errors or {}, request_id=request_id()
+    )
+    return Response(body, status=status, mimetype="text/html")
