@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
         title="Labyard",
         version=__version__,
         spec_path="/api/v1/openapi.json",
-        docs_path="/api/v1/docs",
+        docs_path=None,
         json_errors=False,
     )
     app.config.update(_flask_config(settings), **overrides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from apiflask import APIFlask
+from apiflask import APIFlask, HTTPError
 from flask import Request, Response, g, jsonify, redirect, render_template, request, url_for
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError
@@ -40,6 +40,7 @@ def install_security(app: APIFlask) -> None:
     manager.request_loader(_load_key_user)
     manager.unauthorized_handler(_answer_unauthorized)
     app.after_request(_add_headers)
+    app.error_processor(_answer_schema_error)
     app.register_error_handler(DomainError, _answer_domain_error)
     app.register_error_handler(CSRFError, _answer_csrf_error)
     app.register_error_handler(HTTPException, _answer_http_error)
@@ -117,6 +118,20 @@ def _add_headers(response: Response) -> Response:
 def _answer_domain_error(error: DomainError) -> Any:
     db.session.rollback()
     return _answer(error.status, error.kind, error.title, error.detail, error.errors)
+
+
+def _answer_schema_error(error: HTTPError) -> Any:
+    """What the schemas of the REST interface refused."""
+    found = error.detail if isinstance(error.detail, dict) else {}
+    errors = {
+        field: " ".join(texts) if isinstance(texts, list) else str(texts)
+        for fields in found.values()
+        if isinstance(fields, dict)
+        for field, texts in fields.items()
+    }
+    detail = "The request's fields are not right." if errors else str(error.message)
+    kind = "invalid-input" if error.status_code == 422 else "bad-request"
+    return _answer(error.status_code, kind, "Some fields are not right", detail, errors)
 
 
 def _answer_csrf_error(error: CSRFError) -> Any:

@@ -33,4 +33,4 @@ def readyz() -> Any:
 @blueprint.get("/metrics")
 @blueprint.doc(summary="Figures for Prometheus")
 def metrics() -> Response:
-    return Response(prometheus_text(session()), mimetype="text/plain; version=0.0.4; charset=utf-8")
+    return Response(prometheus_text(session()), content_type="text/plain; version=0.0.4; charset=utf-8")

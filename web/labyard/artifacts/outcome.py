@@ -103,6 +103,9 @@ def _find_error(
         return "", "The run was cut off before it ended: its process is gone."
     if not events:
         return "", _startup_words(folder)
+    broken = [event_text(e) for e in events if e.get("event") == "error" and event_text(e)]
+    if broken:
+        return task_name(events[-1]), _one_paragraph(broken[-1].removeprefix("[ERROR]: "))
     if result is None:
         return "", "The play ended without a result (labyard_result): its role does not end with set_stats."
     return "", "The play ended with an error that names no task; see the log."

@@ -63,7 +63,7 @@ def get_plan(session: Session, person: User, name: str) -> Plan:
     plan = session.scalar(plans_for(person).where(Plan.name == name))
     if plan is None:
         known = ", ".join(p.name for p in session.scalars(plans_for(person))) or "none"
-        raise NotFound(f"There is no plan {name[:40]}; you can order: {known}.")
+        raise NotFound(f"there is no such plan; known are: {known}")
     return plan
 
 

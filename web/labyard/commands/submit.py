@@ -103,20 +103,35 @@ def _new_or_named(session: Session, person: User, request: CommandRequest, seale
     try:
         plan = get_plan(session, person, request.plan)
     except NotFound as error:
-        raise InvalidInput("There is no such plan.", {"plan": error.detail}) from error
-    try:
-        name = check_name(request.name)
-    except ValueError as error:
-        raise InvalidInput("The deployment cannot have that name.", {"name": str(error)}) from error
+        raise InvalidInput("The command names a plan that is not there.", {"plan": error.detail}) from error
     project = _project(person, request.project)
+    if request.phase == "install":
+        return _new(session, person, plan, project, request, sealer)
+    found = _find_by_name(session, person, project, str(request.name or ""))
+    if found is None or found.plan_id != plan.id:
+        raise NotFound(f"You have no deployment {str(request.name)[:63]} of the plan {plan.name}.")
+    return found
+
+
+def _new(
+    session: Session, person: User, plan: Plan, project: Project, request: CommandRequest, sealer: Sealer
+) -> Deployment:
+    """A new deployment; faults of its name and of its parameters are reported together."""
+    errors: dict[str, str] = {}
+    try:
+        check_name(request.name)
+    except ValueError as error:
+        errors["name"] = str(error)
+    try:
+        _merge(configuration_of(plan), plan, request.phase, request.params)
+    except InvalidInput as error:
+        errors |= error.errors
+    if errors:
+        raise InvalidInput("Some fields are not right.", errors)
+    name = str(request.name)
     found = _find_by_name(session, person, project, name)
-    if request.phase != "install":
-        if found is None or found.plan_id != plan.id:
-            raise NotFound(f"You have no deployment {name} of the plan {plan.name}.")
-        return found
     if found is not None:
         raise _name_taken(found)
-    _merge(configuration_of(plan), plan, request.phase, request.params)
     return _create_deployment(session, person, plan, project, name, sealer)
 
 
@@ -160,8 +175,8 @@ def _write_command(
     given = {**{k: v for k, v in base.items() if k in takes}, **request.params}
     params = _merge(configuration, deployment.plan, request.phase, given)
     command = Command(
-        deployment=deployment,
-        issuer=person,
+        deployment_id=deployment.id,
+        issuer_id=person.id,
         phase=request.phase,
         params=params,
         state=State.INITIATED,
@@ -212,7 +227,7 @@ def _merge(configuration: Configuration, plan: Plan, phase: str, params: Mapping
     try:
         merged = merge_params(configuration, spec_of(plan), phase, params)
     except RequestError as error:
-        raise InvalidInput("Some parameters are not right.", error.errors) from error
+        raise InvalidInput("Some fields are not right.", error.errors) from error
     defaults = {f.name: f.default for f in configuration.phases[phase].fields if f.default is not None}
     return {**defaults, **merged}
 

@@ -86,7 +86,10 @@ def begin_writing() -> None:
 
     SQLite locks out a reader that turns into a writer while another writes; taking the write
     lock at the start makes the second writer wait instead. Other databases need nothing.
+    A transaction that has only read is ended first.
     """
+    if db.session().in_transaction():
+        db.session.commit()
     db.session.connection(execution_options={"labyard_writing": True})
 
 

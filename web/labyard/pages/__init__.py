@@ -5,6 +5,16 @@ from apiflask import APIFlask
 
 def register(app: APIFlask) -> None:
     """Add all pages to `app`."""
-    from .views import blueprint
+    from . import (  # noqa: F401  (each adds its routes or template helpers)
+        catalogue,
+        commands,
+        deployments,
+        icons,
+        launch,
+        phases,
+        sign_in,
+        words,
+    )
+    from .blueprint import blueprint
 
     app.register_blueprint(blueprint)

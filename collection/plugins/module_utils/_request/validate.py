@@ -150,11 +150,15 @@ def _check_range(field: Field, value: float) -> None:
     unit = f" {field.unit}" if field.unit else ""
     low, high = field.minimum, field.maximum
     if low is not None and high is not None and not low <= value <= high:
-        raise ValueError(f"must be between {low:g} and {high:g}{unit}")
+        raise ValueError(f"must be between {_number(low)} and {_number(high)}{unit}")
     if low is not None and value < low:
-        raise ValueError(f"must be at least {low:g}{unit}")
+        raise ValueError(f"must be at least {_number(low)}{unit}")
     if high is not None and value > high:
-        raise ValueError(f"must be at most {high:g}{unit}")
+        raise ValueError(f"must be at most {_number(high)}{unit}")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _check_text(text: str, pattern: str, max_length: int | None) -> None:

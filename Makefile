@@ -1,0 +1,125 @@
+# Labyard: everything that people and machines do with this repository.
+#
+#   make up                 the platform on this machine
+#   make test               all that must hold, with all that it needs
+#
+# Variables: PYTHON (a Python 3.11 or newer), PURGE=yes (no question before purge),
+# ARGS (handed to pytest, molecule or the benchmarks).
+
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -eu -c
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PURGE ?=
+ARGS ?=
+
+VENV := $(CURDIR)/.venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+PLAY := $(VENV)/bin/ansible-playbook -i inventories/local
+
+export PATH := $(VENV)/bin:$(PATH)
+export LC_ALL := C.UTF-8
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+# The catalogue lies beside the inventory and is none.
+export ANSIBLE_INVENTORY_IGNORE_REGEX := plans\.yml$$
+
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+# Debian's lists of packages are fetched only where there are none.
+APT_INSTALL = { ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || $(APT) update; } \
+  && $(APT) install -y --no-install-recommends
+
+##@ The platform on this machine
+
+.PHONY: help
+help: ## Show what can be done
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: $(VENV)/.labyard ## Engine, swarm, images and console on http://127.0.0.1:8080
+	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/local.yml
+
+.PHONY: down
+down: $(VENV)/.labyard ## Stop the console and all deployments; data stay
+	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/down.yml
+
+.PHONY: purge
+purge: $(VENV)/.labyard ## Remove all that "make up" made, data included, after a typed yes
+	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/purge.yml $(if $(PURGE),-e labyard_purge=$(PURGE))
+	@rm -rf .venv .cache
+	@echo "All that Labyard made is gone; its source stays in $(CURDIR)"
+
+##@ Tests
+
+.PHONY: test
+test: test-setup ## All of the below, stopping at the first part that fails
+	@$(MAKE) lint
+	@$(MAKE) test-python
+	@$(MAKE) test-molecule
+
+.PHONY: lint
+lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint
+	ruff check .
+	ruff format --check .
+	mypy web/labyard
+	lint-imports
+	ansible-lint --offline --profile production
+
+.PHONY: test-unit
+test-unit: $(VENV)/.labyard-test ## Fast tests that need no engine
+	pytest tests/unit tests/repo $(ARGS)
+
+.PHONY: test-integration
+test-integration: test-platform ## Tests on a real swarm
+	pytest tests/integration $(ARGS)
+
+.PHONY: test-browser
+test-browser: test-platform test-chromium ## The console as a person sees it, in Chromium
+	pytest tests/browser $(ARGS)
+
+.PHONY: test-python
+test-python: test-setup # All tests that pytest runs, with one summary at the end
+	pytest $(ARGS)
+
+.PHONY: test-molecule
+test-molecule: test-platform ## Each role: converge, again, check mode, verify, remove
+	molecule -c .config/molecule/config.yml test --all $(ARGS)
+
+.PHONY: bench
+bench: test-platform ## Benchmarks; each prints a table with ratios
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+##@ What tests need (made by the targets above)
+
+.PHONY: test-setup
+test-setup: test-platform test-chromium ## Everything that "make test" needs
+
+# Engine, swarm and images; a console that runs on port 8080 is left alone.
+.PHONY: test-platform
+test-platform: $(VENV)/.labyard-test ## Engine, swarm and images, without the console
+	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/local.yml --tags docker_engine,swarm,image
+
+.PHONY: test-chromium
+test-chromium: ## Debian's Chromium for the browser test
+	@command -v chromium >/dev/null || { echo "Installing Chromium"; $(APT_INSTALL) chromium >/dev/null; }
+
+# The Python environment, anew whenever the list of packages changes.
+$(VENV)/bin/python:
+	@echo "Making a Python environment in .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is missing or older than 3.11: name another one, as in: make up PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(APT_INSTALL) python3-venv >/dev/null; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.labyard: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Labyard and what it needs into .venv"
+	@$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.labyard-test: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the tools for tests into .venv"
+	@$(PIP) install --quiet --editable '.[test]'
+	@touch $(VENV)/.labyard $@

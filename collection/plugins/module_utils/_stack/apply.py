@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do exactly what a plan says, and keep a journal so that it can be undone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .client import SwarmClient
+from .errors import Conflict, EngineError, NotFound, OutOfSequence
+from .live import LiveStack
+from .plan import Action
+from .wait import poll
+
+
+class PlanOutdated(Exception):
+    """The swarm has changed since it was read: read it again, plan again, go on."""
+
+
+@dataclass
+class Journal:
+    """What was done, as needed to undo it."""
+
+    created: list[tuple[str, str, str]] = field(default_factory=list)  # kind, name, id
+    replaced: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # service -> spec before this call
+    removed: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # service -> spec before this call
+    done: list[Action] = field(default_factory=list)
+
+    @property
+    def touched(self) -> set[str]:
+        """Names of services that were created or updated."""
+        return {action.name for action in self.done if action.kind == "service" and action.action != "remove"}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to undo."""
+        return not (self.created or self.replaced or self.removed)
+
+
+class Applier:
+    """Applies actions, one after another."""
+
+    def __init__(
+        self, client: SwarmClient, live: LiveStack, journal: Journal, registry_auth: Callable[[str], str]
+    ) -> None:
+        self.client, self.journal = client, journal
+        self._registry_auth = registry_auth
+        self._ids = {
+            "network": {name: item["Id"] for name, item in live.all_networks.items()},
+            "secret": {name: item["ID"] for name, item in live.all_secrets.items()},
+            "config": {name: item["ID"] for name, item in live.all_configs.items()},
+        }
+
+    def apply(self, actions: Sequence[Action]) -> None:
+        """Apply ``actions`` in their order.
+
+        :raises PlanOutdated: somebody else changed the stack meanwhile
+        :raises EngineError: the engine refuses
+        """
+        for action in actions:
+            try:
+                getattr(self, f"_{action.action}")(action)
+            except (OutOfSequence, Conflict) as error:
+                raise PlanOutdated(str(error)) from error
+            except NotFound as error:
+                if action.action != "create":
+                    raise PlanOutdated(str(error)) from error
+                raise _refused(action, error) from error
+            except EngineError as error:
+                if error.status:
+                    raise _refused(action, error) from error
+                raise
+            self.journal.done.append(action)
+
+    def _create(self, action: Action) -> None:
+        if action.kind == "network":
+            identity = self.client.create_network(action.body)
+        elif action.kind == "service":
+            spec = self._with_ids(action.body)
+            identity = self.client.create_service(spec, self._auth(spec))
+        else:
+            identity = self.client.create_file(action.kind, action.body)
+        self._ids.setdefault(action.kind, {})[action.name] = identity
+        self.journal.created.append((action.kind, action.name, identity))
+
+    def _update(self, action: Action) -> None:
+        live = action.live or {}
+        version = live["Version"]["Index"]
+        if action.kind != "service":
+            self.client.update_file(action.kind, live["ID"], version, action.body)
+            return
+        spec = self._with_ids(action.body)
+        self.client.update_service(live["ID"], version, spec, self._auth(spec))
+        if not any(name == action.name for kind, name, _ in self.journal.created if kind == "service"):
+            self.journal.replaced.setdefault(action.name, live["Spec"])
+
+    def _remove(self, action: Action) -> None:
+        live = action.live or {}
+        self.client.remove(action.kind, live.get("ID") or live["Id"])
+        if action.kind == "service":
+            self.journal.removed[action.name] = live["Spec"]
+
+    def _auth(self, spec: Mapping[str, Any]) -> str:
+        return self._registry_auth(spec["TaskTemplate"]["ContainerSpec"]["Image"])
+
+    def _with_ids(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The spec with the ids of networks, secrets and configs filled in."""
+        result = copy.deepcopy(dict(spec))
+        template = result["TaskTemplate"]
+        for attachment in template.get("Networks", []):
+            attachment["Target"] = self._ids["network"].get(attachment["Target"], attachment["Target"])
+        for kind in ("Secret", "Config"):
+            for reference in template["ContainerSpec"].get(f"{kind}s", []):
+                reference[f"{kind}ID"] = self._ids[kind.lower()][reference[f"{kind}Name"]]
+        return result
+
+
+def undo(client: SwarmClient, journal: Journal, timeout: float) -> list[str]:
+    """Put back what ran before, returning what could not be, in words; empty if all could.
+
+    :param timeout: seconds that removed things may take to go
+    """
+    problems: list[str] = []
+    created = {name for kind, name, _ in journal.created if kind == "service"}
+    for kind, name, identity in journal.created:
+        if kind == "service":
+            _try(problems, f"service {name}", lambda identity=identity: client.remove("service", identity))
+    for name, spec in journal.replaced.items():
+        _try(problems, f"service {name}", lambda name=name, spec=spec: _put_back(client, name, spec))
+    for name, spec in journal.removed.items():
+        if name not in created:
+            _try(problems, f"service {name}", lambda spec=spec: client.create_service(spec))
+    others = [entry for entry in journal.created if entry[0] != "service"]
+    remove_all(client, others, timeout, problems)
+    return problems
+
+
+def _put_back(client: SwarmClient, name: str, spec: Mapping[str, Any]) -> None:
+    for attempt in range(5):
+        service = client.service(name)
+        try:
+            client.update_service(service["ID"], service["Version"]["Index"], spec)
+            return
+        except OutOfSequence:
+            if attempt == 4:
+                raise
+
+
+def remove_all(
+    client: SwarmClient, entries: Collection[tuple[str, str, str]], timeout: float, problems: list[str]
+) -> None:
+    """Remove objects that may still be in use for a moment; what stays is added to ``problems``.
+
+    :param entries: kind, name, id
+    """
+    left = list(entries)
+    errors: dict[str, str] = {}
+
+    def try_all() -> bool:
+        for entry in list(left):
+            kind, name, identity = entry
+            try:
+                client.remove(kind, identity)
+                left.remove(entry)
+            except EngineError as error:
+                errors[name] = str(error)
+        return not left
+
+    if not poll(try_all, timeout):
+        problems += [f"{kind} {name} ({errors.get(name, 'in use')})" for kind, name, _ in left]
+
+
+def _try(problems: list[str], what: str, action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except EngineError as error:
+        problems.append(f"{what} ({error})")
+
+
+def _refused(action: Action, error: EngineError) -> EngineError:
+    text = str(error).removeprefix("rpc error: code = InvalidArgument desc = ").rstrip(".")
+    return EngineError(
+        f"The engine refuses to {action.action} the {action.kind} {action.name}: {text}. Correct the document.",
+        error.status,
+    )

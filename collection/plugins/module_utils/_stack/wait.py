@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting on the swarm: until services run, until tasks and networks are gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+from .client import SwarmClient
+from .errors import NotConverged, StackError
+from .live import Objects
+from .reasons import Reason
+from .tasks import ENDED, Task, state_of
+from .watch import Limits, Watch
+
+#: Seconds between two looks.
+INTERVAL = 0.25
+LOG_LINES = 10
+
+
+def wait_until_converged(
+    client: SwarmClient,
+    stack: str,
+    names: Collection[str],
+    *,
+    timeout: float,
+    limits: Limits,
+    touched: Collection[str] = (),
+    known: Collection[str] = (),
+    hide: Sequence[str] = (),
+) -> tuple[Objects, list[Task]]:
+    """Wait until the services ``names`` of a stack all run, returning services and tasks as they are then.
+
+    :param timeout: seconds for all of them together
+    :param touched: those that were just created or updated
+    :param known: ids of tasks that had ended before
+    :param hide: texts that must not be shown, as in the log of a task
+    :raises NotConverged: with a reason for each service that does not run
+    """
+    watch = Watch(names, limits, touched, set(known))
+    end = time.monotonic() + timeout
+    while True:
+        services, tasks = client.services(stack), list(client.tasks(stack))
+        now = time.monotonic()
+        look = watch.look(services, tasks, now)
+        if look.converged:
+            return services, tasks
+        if look.failed:
+            raise _not_converged(client, look.failed, hide)
+        if now >= end:
+            late = [watch.why_waiting(services[name], tasks) for name in look.waiting]
+            late = [replace(reason, message=f"{reason.message} ({timeout:g} s are over.)") for reason in late]
+            raise _not_converged(client, late, hide)
+        time.sleep(INTERVAL)
+
+
+def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
+    """Wait until no task of a removed stack is left.
+
+    :raises StackError: after ``timeout`` seconds
+    """
+
+    def gone() -> bool:
+        return not client.tasks(stack)
+
+    if not poll(gone, timeout):
+        left = [task for task in client.tasks(stack) if state_of(task) not in ENDED]
+        raise StackError(
+            f"{len(left)} containers of the stack {stack} have not stopped within {timeout:g} s; "
+            "raise wait_timeout, or lower their stop_grace_period."
+        )
+
+
+def poll(condition: Callable[[], bool], timeout: float) -> bool:
+    """Ask ``condition`` until it is true; False if it is not within ``timeout`` seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(INTERVAL)
+    return True
+
+
+def _not_converged(client: SwarmClient, reasons: Sequence[Reason], hide: Sequence[str]) -> NotConverged:
+    """The error, with logs and names of nodes filled in for the first few services."""
+    full = []
+    for index, reason in enumerate(reasons):
+        if index < 5:
+            wants_log = reason.task and reason.cause in {"crash_loop", "ended", "unhealthy", "starting"}
+            lines = client.task_log(reason.task, LOG_LINES) if wants_log else []
+            reason = replace(
+                reason,
+                node=client.node_name(reason.node) if reason.node else "",
+                log=tuple(_hide(line, hide) for line in lines),
+            )
+        full.append(reason)
+    message = " ".join(reason.sentence() for reason in full[:3])
+    if len(full) > 3:
+        message += f" {len(full) - 3} more services do not run either."
+    return NotConverged(message, [reason.as_dict() for reason in full])
+
+
+def _hide(line: str, hide: Sequence[str]) -> str:
+    for text in hide:
+        line = line.replace(text, "********")
+    return line

@@ -1,0 +1,201 @@
+"""What the suites share: a real engine, a real console, and a way to wait for conditions."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import psutil
+import pytest
+import requests
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCRIPTS = Path(sys.executable).parent
+
+
+def wait_until(condition: Callable[[], Any], timeout: float, what: str) -> Any:
+    """The first true value of `condition`; fails with `what` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.1)
+    pytest.fail(f"not within {timeout:g} s: {what}")
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Engine of this machine; it must be the manager of a swarm."""
+    client = docker.from_env(timeout=60)
+    assert client.info()["Swarm"]["ControlAvailable"], "run `make engine` first: no swarm on this machine"
+    yield client
+    client.close()
+
+
+@dataclass
+class RunningConsole:
+    """A console of its own: web and worker processes with a state folder that goes with them."""
+
+    url: str
+    home: Path
+    environment: dict[str, str]
+    username: str = "admin"
+    password: str = ""
+    api_key: str = field(default="", repr=False)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def labyard(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this console."""
+        done = subprocess.run(
+            [str(SCRIPTS / "labyard"), *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> requests.Response:
+        """One call of the REST interface with the admin's key, or with `key`."""
+        headers = {"Authorization": f"Bearer {key or self.api_key}"}
+        return requests.request(method, f"{self.url}/api/v1/{path}", json=body, headers=headers, timeout=60)
+
+    def issue(self, **body: Any) -> dict[str, Any]:
+        """Ask for a command that must be accepted."""
+        answer = self.call("POST", "commands", body)
+        assert answer.status_code == 202, answer.text
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def finish(self, command: dict[str, Any], timeout: float = 240) -> dict[str, Any]:
+        """The command once it has ended."""
+
+        def ended() -> dict[str, Any] | None:
+            seen: dict[str, Any] = self.call("GET", f"commands/{command['id']}").json()
+            return seen if seen["state"] in (5, 9) else None
+
+        found: dict[str, Any] = wait_until(ended, timeout, f"command {command['id']} ended")
+        return found
+
+    def start(self, *names: str) -> None:
+        """Start the named processes (web, worker)."""
+        arguments = {"web": ["web", "--bind", self.url.removeprefix("http://")], "worker": ["worker"]}
+        for name in names:
+            with (self.home / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    [str(SCRIPTS / "labyard"), *arguments[name]],
+                    env=self.environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+
+    def stop(self, *names: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the named processes."""
+        for name in names:
+            process = self.processes.pop(name)
+            process.send_signal(how)
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=15)
+
+    def log(self, name: str) -> str:
+        """What a process has printed."""
+        return (self.home / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+def console_environment(home: Path) -> dict[str, str]:
+    """An environment for a console whose state lies in `home`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("LABYARD_")}
+    return {**kept, "LABYARD_HOME": str(home), "LABYARD_CREDENTIALS": str(home / "admin.json")}
+
+
+@pytest.fixture(scope="session")
+def console(
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient
+) -> Iterator[RunningConsole]:
+    """A console with the plans of inventories/local, ready to take commands."""
+    home = tmp_path_factory.mktemp("console")
+    url = f"http://127.0.0.1:{free_port()}"
+    made = RunningConsole(url, home, console_environment(home))
+    made.labyard("db", "upgrade")
+    made.labyard("db", "load-plans", str(REPOSITORY / "inventories" / "local" / "plans.yml"))
+    made.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
+    credentials = json.loads((home / "admin.json").read_text(encoding="utf-8"))
+    made.password, made.api_key = credentials["password"], credentials["api_key"]
+    made.start("web", "worker")
+    try:
+        wait_until(lambda: _is_ready(made), 60, f"{url}/readyz: {made.log('web')[-2000:]}")
+        yield made
+    finally:
+        made.stop(*list(made.processes))
+        remove_deployments_of(made, engine)
+        leftovers = [
+            p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or ())
+        ]
+        for process in leftovers:
+            process.kill()
+
+
+def _is_ready(console: RunningConsole) -> bool:
+    try:
+        return requests.get(f"{console.url}/readyz", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def remove_deployments_of(console: RunningConsole, engine: docker.DockerClient) -> None:
+    """Remove from the swarm whatever deployments of `console` are left on it."""
+    import sqlite3
+
+    with sqlite3.connect(console.home / "labyard.db") as database:
+        ids = [row[0] for row in database.execute("SELECT id FROM deployments")]
+    database.close()
+    for deployment_id in ids:
+        remove_labelled(engine, f"labyard.deployment={deployment_id}")
+
+
+def remove_labelled(engine: docker.DockerClient, label: str) -> None:
+    """Remove all swarm objects with `label`, and wait until they are gone."""
+    filters = {"label": label}
+    for service in engine.services.list(filters=filters):
+        service.remove()
+    wait_until(
+        lambda: not engine.containers.list(all=True, filters=filters), 60, f"containers of {label} gone"
+    )
+    for kind in (engine.secrets, engine.configs):
+        for item in kind.list(filters=filters):
+            item.remove()
+    for network in engine.networks.list(filters=filters):
+        network.remove()
+    for volume in engine.volumes.list(filters=filters):
+        volume.remove(force=True)
+
+
+@pytest.fixture
+def unique() -> str:
+    """A word that no other test uses."""
+    return f"t{secrets.token_hex(4)}"

@@ -1,0 +1,72 @@
+"""A console without processes: an application on a database of its own, and factories with defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import PlanSpec
+from labyard.accounts.keys import create_key
+from labyard.accounts.people import create_user
+from labyard.app import create_app
+from labyard.catalog.plans import save_plan
+from labyard.context import session
+from labyard.migrate import upgrade_tables
+from labyard.models import User, db
+from labyard.models.base import begin_writing
+from labyard.settings import Settings, read_settings
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose state lies in a folder of the test."""
+    return read_settings({"LABYARD_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[APIFlask]:
+    """The application with tables and the plan `notebook`."""
+    made = create_app(settings, TESTING=True)
+    with made.app_context():
+        upgrade_tables()
+        begin_writing()
+        save_plan(session(), PlanSpec("notebook", "labyard.platform.notebook", title="Notebook"))
+        session().commit()
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    """A browser or program that is not signed in."""
+    return app.test_client()
+
+
+def make_person(username: str = "ada", *, is_admin: bool = False) -> User:
+    """A person with PASSWORD."""
+    begin_writing()
+    person = create_user(session(), username, PASSWORD, is_admin=is_admin)
+    session().commit()
+    return person
+
+
+def key_of(person: User) -> dict[str, str]:
+    """Headers with a new key of `person`."""
+    begin_writing()
+    key = create_key(session(), person, "test")
+    session().commit()
+    return {"Authorization": f"Bearer {key}"}
+
+
+def issue(client: FlaskClient, headers: dict[str, str], **changes: Any) -> Any:
+    """POST a command; an install of `demo` unless `changes` say otherwise."""
+    body = {"plan": "notebook", "phase": "install", "name": "demo", "params": {}, **changes}
+    return client.post("/api/v1/commands", json=body, headers=headers)

@@ -1,0 +1,48 @@
+"""The catalogue: what there is to launch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import render_template
+from flask_login import login_required
+
+from labyard.catalog.plans import configuration_of, plans_for
+from labyard.context import session
+from labyard.errors import NotFound
+from labyard.models import Plan
+from labyard.security import require_person
+
+from .blueprint import blueprint
+from .words import show_shape
+
+
+@dataclass(frozen=True)
+class Card:
+    """A plan as the catalogue shows it."""
+
+    plan: Plan
+    icon: str
+    summary: str
+    shapes: dict[str, str]  # name of the shape to what it sets, in words
+
+
+@blueprint.get("/")
+@login_required
+def catalogue() -> Any:
+    """All plans that the person may order."""
+    person = require_person()
+    cards, broken = [], []
+    for plan in session().scalars(plans_for(person)):
+        try:
+            cards.append(_card(plan))
+        except NotFound:  # its role is gone: the other plans stay usable
+            broken.append(plan)
+    return render_template("catalogue.html", cards=cards, broken=broken)
+
+
+def _card(plan: Plan) -> Card:
+    configuration = configuration_of(plan)
+    shapes = {name: show_shape(configuration, values) for name, values in plan.shapes.items()}
+    return Card(plan, configuration.icon, plan.summary or configuration.summary, shapes)

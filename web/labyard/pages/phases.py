@@ -1,0 +1,54 @@
+"""A phase of an existing deployment: its form, or the question whether it is meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template
+from flask_login import login_required
+
+from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES
+from labyard.accounts.scope import get_deployment
+from labyard.catalog.plans import configuration_of
+from labyard.commands.submit import CommandRequest, running_command
+from labyard.context import session
+from labyard.errors import Conflict, InvalidInput, NotFound
+from labyard.forms.phase_form import build_form, form_groups, read_params
+from labyard.security import require_person
+
+from .actions import list_actions
+from .blueprint import blueprint
+from .issuing import issue_command, take_back
+
+
+@blueprint.route(f"/deployments/<deployment_id>/<any({', '.join(PHASES)}):phase>", methods=["GET", "POST"])
+@login_required
+def phase(deployment_id: str, phase: str) -> Any:
+    """Ask for the phase with its parameters and what it loses and keeps; carry out what was sent."""
+    deployment = get_deployment(session(), require_person(), deployment_id)
+    configuration = configuration_of(deployment.plan)
+    spec = configuration.phases.get(phase)
+    if spec is None:
+        raise NotFound(f"{configuration.title} has no phase {phase}.")
+    form = build_form(spec, deployment.plan.fixed, deployment.params)
+    left: dict[str, str] = {}
+    status = 422 if form.is_submitted() else 200
+    if form.validate_on_submit():
+        wanted = CommandRequest(phase, deployment=deployment.id, params=read_params(spec, form))
+        try:
+            return issue_command(wanted)
+        except (InvalidInput, Conflict) as error:
+            left, status = take_back(error, form), error.status
+    running = running_command(session(), deployment)
+    actions = list_actions(configuration, deployment, running is not None)
+    return render_template(
+        "phase.html",
+        deployment=deployment,
+        phase=spec,
+        form=form,
+        groups=form_groups(spec, form),
+        action=next((a for a in actions if a.phase == phase), None),
+        running=running,
+        left=left,
+        refused=status != 200,
+    ), status

@@ -1,0 +1,79 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import flask
+from flask import redirect, render_template, request, url_for
+from flask_login import current_user, login_required, login_user, logout_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, StringField
+from wtforms.validators import InputRequired, Length
+
+from labyard.accounts.audit import record_action
+from labyard.accounts.people import check_password
+from labyard.context import session
+from labyard.errors import TooMany, Unauthorized
+from labyard.web_requests import commit_request, remote_address
+
+from .blueprint import blueprint
+
+
+class SignInForm(FlaskForm):
+    """Name and password."""
+
+    username = StringField("User name", [InputRequired("Enter your user name."), Length(max=64)])
+    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1024)])
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> Any:
+    """The sign-in form; a person who is signed in goes on."""
+    if current_user.is_authenticated:
+        return redirect(_next_page())
+    form = SignInForm()
+    refused, status = "", 200
+    if form.validate_on_submit():
+        try:
+            return _let_in(form.username.data.strip(), form.password.data)
+        except TooMany as error:
+            refused, status = error.detail, error.status
+        except Unauthorized as error:
+            record_action(session(), form.username.data.strip(), "sign-in refused", remote_address())
+            commit_request()
+            refused, status = error.detail, error.status
+    elif form.is_submitted():
+        status = 422
+    return render_template("sign_in.html", form=form, refused=refused), status
+
+
+@blueprint.post("/sign-out")
+@login_required
+def sign_out() -> Any:
+    """End the session."""
+    record_action(session(), current_user.username, "sign-out", remote_address())
+    commit_request()
+    logout_user()
+    flask.session.clear()
+    return redirect(url_for("pages.sign_in"), 303)
+
+
+def _let_in(username: str, password: str) -> Any:
+    user = check_password(session(), username, password, remote_address())
+    flask.session.clear()  # nothing of what came before the sign-in outlives it
+    login_user(user)
+    record_action(session(), user.username, "sign-in", remote_address())
+    commit_request()
+    return redirect(_next_page(), 303)
+
+
+def _next_page() -> str:
+    """The page that was asked for before the sign-in, if it is one of ours; else the catalogue."""
+    target = request.args.get("next", "")
+    parts = urlsplit(target)
+    ours = target.startswith("/") and not target.startswith("//") and not parts.scheme and not parts.netloc
+    if not ours or "\\" in target or not target.isprintable():
+        return url_for("pages.catalogue")
+    return target
