@@ -22,8 +22,6 @@ export PATH := $(VENV)/bin:$(PATH)
 export LC_ALL := C.UTF-8
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
-# The catalogue lies beside the inventory and is none.
-export ANSIBLE_INVENTORY_IGNORE_REGEX := plans\.yml$$
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 # Debian's lists of packages are fetched only where there are none.
@@ -64,7 +62,7 @@ test: test-setup ## All of the below, stopping at the first part that fails
 lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint
 	ruff check .
 	ruff format --check .
-	mypy web/labyard
+	mypy
 	lint-imports
 	ansible-lint --offline --profile production
 

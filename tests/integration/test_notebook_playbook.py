@@ -13,8 +13,18 @@ import docker
 import jsonschema
 import pytest
 import requests
-from jupyter import compute, server_status
-from notebook_play import PORTS, ROOT, STACK_LABEL, TOKEN, Deployment, Outcome, deployment, wait_until
+
+from tests.integration.jupyter import compute, server_status
+from tests.integration.notebook_play import (
+    PORTS,
+    ROOT,
+    STACK_LABEL,
+    TOKEN,
+    Deployment,
+    Outcome,
+    deployment,
+    wait_until,
+)
 
 SCHEMA = json.loads(
     (ROOT / "collection/plugins/module_utils/_request/labyard_result.schema.json").read_text()

@@ -9,8 +9,9 @@ from typing import Any
 
 import docker
 import pytest
-from jupyter import compute
-from notebook_play import PLAN, TOKEN, Deployment, deployment
+
+from tests.integration.jupyter import compute
+from tests.integration.notebook_play import PLAN, TOKEN, Deployment, deployment
 
 Request = dict[str, Any]
 

@@ -4,6 +4,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+
+from ansible.plugins.callback import CallbackBase
+
 DOCUMENTATION = r"""
 name: steps
 type: stdout
@@ -14,7 +20,7 @@ description:
   - Says every few seconds what it is still busy with while a step takes long.
   - Leaves out steps that only look, and steps that were skipped, unless they fail, change something or take
     longer than a second.
-  - Ends with a summary, followed by whatever M(ansible.builtin.set_stats) handed over under C(labyard_closing_words).
+  - Ends with a summary, then what M(ansible.builtin.set_stats) hands over as C(labyard_closing_words).
 author:
   - The Labyard authors (@labyard)
 options:
@@ -32,12 +38,6 @@ options:
 EXAMPLES = r"""
 # ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps ansible-playbook playbooks/local.yml
 """
-
-import os
-import threading
-import time
-
-from ansible.plugins.callback import CallbackBase
 
 # Steps whose names begin so bring a state about; others only look.
 _ACTING = ("Ensure ", "Wait ")

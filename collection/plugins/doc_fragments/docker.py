@@ -12,13 +12,15 @@ class ModuleDocFragment:
 options:
   docker_host:
     description:
-      - Address of the Docker engine, for example V(unix:///var/run/docker.sock), V(tcp://192.0.2.23:2376) or V(ssh://admin@manager).
+      - Address of the Docker engine, for example V(unix:///var/run/docker.sock),
+        V(tcp://192.0.2.23:2376) or V(ssh://admin@manager).
       - If not set, the environment variable E(DOCKER_HOST) is used, then V(unix:///var/run/docker.sock).
     type: str
     aliases: [docker_url]
   tls:
     description:
-      - Talk to the engine over TLS without checking its certificate. With O(validate_certs=true) it is checked.
+      - Talk to the engine over TLS without checking its certificate. With O(validate_certs=true) it is
+        checked.
       - If not set, the environment variable E(DOCKER_TLS) is used, then V(false).
     type: bool
   validate_certs:
@@ -35,19 +37,22 @@ options:
   ca_path:
     description:
       - File with the certificate of the authority that signed the certificate of the engine.
-      - If not set, C(ca.pem) in the folder named by the environment variable E(DOCKER_CERT_PATH) is used.
+      - If not set, C(ca.pem) in the folder named by the environment variable E(DOCKER_CERT_PATH) is
+        used.
     type: path
     aliases: [ca_cert, tls_ca_cert, cacert_path]
   client_cert:
     description:
       - File with the certificate of the client.
-      - If not set, C(cert.pem) in the folder named by the environment variable E(DOCKER_CERT_PATH) is used.
+      - If not set, C(cert.pem) in the folder named by the environment variable E(DOCKER_CERT_PATH) is
+        used.
     type: path
     aliases: [tls_client_cert, cert_path]
   client_key:
     description:
       - File with the key of the client.
-      - If not set, C(key.pem) in the folder named by the environment variable E(DOCKER_CERT_PATH) is used.
+      - If not set, C(key.pem) in the folder named by the environment variable E(DOCKER_CERT_PATH) is
+        used.
     type: path
     aliases: [tls_client_key, key_path]
   api_version:
@@ -63,7 +68,8 @@ options:
     type: int
   use_ssh_client:
     description:
-      - For a O(docker_host) that starts with V(ssh://), use the program C(ssh) in place of the Python package paramiko.
+      - For a O(docker_host) that starts with V(ssh://), use the program C(ssh) in place of the Python
+        package paramiko.
     type: bool
     default: false
 requirements:

@@ -74,6 +74,13 @@ port:
   returned: success
   type: int
   sample: 20000
+volumes:
+  description:
+    - Volumes of the stack that the engine has already. A stack that comes back after its removal finds
+      its data there; whoever has to take back what was made for a new one keeps these.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -87,6 +94,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.ports impo
     PortRange,
     claim_port,
     nothing_listens,
+    read_volumes,
 )
 
 
@@ -106,6 +114,7 @@ def main() -> None:
     try:
         ports = PortRange(given["range_start"], given["range_end"])
         engine = connect_engine(given)
+        volumes = read_volumes(engine, given["stack"])
         claim = claim_port(
             engine,
             given["stack"],
@@ -116,7 +125,7 @@ def main() -> None:
         )
     except (StackError, ValueError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=claim.changed, port=claim.port)
+    module.exit_json(changed=claim.changed, port=claim.port, volumes=volumes)
 
 
 if __name__ == "__main__":

@@ -83,8 +83,8 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.engine imp
     docker_argument_spec,
 )
 from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import StackError
+from ansible_collections.labyard.platform.plugins.module_utils._stack.ports import STACK_LABEL, read_volumes
 
-STACK_LABEL = "com.docker.stack.namespace"
 IMAGE_LABEL = "com.docker.stack.image"
 _NANO = 1_000_000_000
 _MEBI = 1024 * 1024
@@ -100,11 +100,10 @@ def read_stack(api: Any, stack: str) -> dict[str, Any]:
             tasks = api.get("/tasks", {"filters": {"service": [service["ID"]]}})
             state["ended"] = ended_by_itself(tasks)
         services[service["Spec"]["Name"].removeprefix(f"{stack}_")] = state
-    volumes = api.get("/volumes", {"filters": wanted})["Volumes"] or ()
     return {
         "health": judge_health(list(services.values())),
         "services": services,
-        "volumes": sorted(volume["Name"] for volume in volumes),
+        "volumes": read_volumes(api, stack),
     }
 
 

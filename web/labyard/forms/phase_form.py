@@ -80,9 +80,9 @@ def _form_field(field: Field) -> Any:
     if field.type == "bool":
         return BooleanField(**about)
     if field.type == "list" and field.choices:
-        return SelectMultipleField(choices=[(str(c), str(c)) for c in field.choices], **about)
+        return SelectMultipleField(choices=[str(c) for c in field.choices], **about)
     if field.choices:
-        return SelectField(choices=[(str(c), str(c)) for c in field.choices], validate_choice=False, **about)
+        return SelectField(choices=[str(c) for c in field.choices], validate_choice=False, **about)
     if field.type in ("list", "dict"):
         return TextAreaField(render_kw={"rows": 3, "spellcheck": "false", **attributes}, **about)
     if field.type in ("int", "float"):

@@ -80,7 +80,7 @@ def launch(name: str) -> Any:
 
 def _about_form(person: User, plan: Plan) -> AboutForm:
     form = AboutForm(data={"name": _free_name(person, plan)})
-    form.project.choices = [(project.name, project.name) for project in person.projects]
+    form.project.choices = [project.name for project in person.projects]
     return form
 
 

@@ -147,5 +147,14 @@ def _lines(field: Field, value: Any) -> list[str]:
         return [str(item) for item in value] or ["none"]
     if value == "":
         return ["none"]
+    return [_with_unit(value, field.unit)]
+
+
+def _with_unit(value: Any, unit: str) -> str:
+    """1 core, 2 cores, 4 GiB for 4096 MiB."""
+    if unit == "MiB" and isinstance(value, int) and value and value % 1024 == 0:
+        value, unit = value // 1024, "GiB"
+    if value == 1 and len(unit) > 2:
+        unit = unit.removesuffix("s")
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return [f"{text} {field.unit}" if field.unit else text]
+    return f"{text} {unit}" if unit else text

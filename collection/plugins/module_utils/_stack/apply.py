@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,22 @@ from .client import SwarmClient
 from .errors import Conflict, EngineError, NotFound, OutOfSequence
 from .live import LiveStack
 from .plan import Action
-from .wait import poll
+from .wait import poll, unended_tasks
 
 
 class PlanOutdated(Exception):
-    """The swarm has changed since it was read: read it again, plan again, go on."""
+    """The swarm has changed since it was read: read it again, plan again, go on.
+
+    :param network: id of a network that is just going away, if that is the reason
+    """
+
+    def __init__(self, message: str, network: str = "") -> None:
+        self.network = network
+        super().__init__(message)
+
+
+#: The engine still lists a network that a removal is taking away, but refuses to use it.
+_NETWORK_GOING = re.compile(r"network (\S+) not found")
 
 
 @dataclass
@@ -62,16 +74,13 @@ class Applier:
         for action in actions:
             try:
                 getattr(self, f"_{action.action}")(action)
-            except (OutOfSequence, Conflict) as error:
+            except (OutOfSequence, Conflict, NotFound) as error:
                 raise PlanOutdated(str(error)) from error
-            except NotFound as error:
-                if action.action != "create":
-                    raise PlanOutdated(str(error)) from error
-                raise _refused(action, error) from error
             except EngineError as error:
-                if error.status:
-                    raise _refused(action, error) from error
-                raise
+                going = _NETWORK_GOING.search(str(error))
+                if going:
+                    raise PlanOutdated(str(error), going[1]) from error
+                raise _refused(action, error) if error.status else error from error
             self.journal.done.append(action)
 
     def _create(self, action: Action) -> None:
@@ -117,23 +126,26 @@ class Applier:
         return result
 
 
-def undo(client: SwarmClient, journal: Journal, timeout: float) -> list[str]:
+def undo(client: SwarmClient, stack: str, journal: Journal, timeout: float) -> list[str]:
     """Put back what ran before, returning what could not be, in words; empty if all could.
 
     :param timeout: seconds that removed things may take to go
     """
     problems: list[str] = []
-    created = {name for kind, name, _ in journal.created if kind == "service"}
-    for kind, name, identity in journal.created:
-        if kind == "service":
-            _try(problems, f"service {name}", lambda identity=identity: client.remove("service", identity))
+    created = [entry for entry in journal.created if entry[0] == "service"]
+    for kind, name, identity in created:
+        _try(problems, name, client.remove, kind, identity)
     for name, spec in journal.replaced.items():
-        _try(problems, f"service {name}", lambda name=name, spec=spec: _put_back(client, name, spec))
+        _try(problems, name, _put_back, client, name, spec)
     for name, spec in journal.removed.items():
-        if name not in created:
-            _try(problems, f"service {name}", lambda spec=spec: client.create_service(spec))
+        if all(name != other for _, other, _ in created):
+            _try(problems, name, client.create_service, spec)
     others = [entry for entry in journal.created if entry[0] != "service"]
+    services = {identity for _, _, identity in created}
+    networks = {name for kind, name, _ in others if kind == "network"}
+    poll(lambda: all(task.get("ServiceID") not in services for task in unended_tasks(client, stack)), timeout)
     remove_all(client, others, timeout, problems)
+    poll(lambda: not networks & set(client.networks(stack)), timeout)
     return problems
 
 
@@ -172,16 +184,17 @@ def remove_all(
         problems += [f"{kind} {name} ({errors.get(name, 'in use')})" for kind, name, _ in left]
 
 
-def _try(problems: list[str], what: str, action: Callable[[], Any]) -> None:
+def _try(problems: list[str], service: str, action: Callable[..., Any], *arguments: Any) -> None:
     try:
-        action()
+        action(*arguments)
     except EngineError as error:
-        problems.append(f"{what} ({error})")
+        problems.append(f"service {service} ({error})")
 
 
 def _refused(action: Action, error: EngineError) -> EngineError:
     text = str(error).removeprefix("rpc error: code = InvalidArgument desc = ").rstrip(".")
     return EngineError(
-        f"The engine refuses to {action.action} the {action.kind} {action.name}: {text}. Correct the document.",
+        f"The engine refuses to {action.action} the {action.kind} {action.name}: {text}. "
+        "Correct the document.",
         error.status,
     )

@@ -25,7 +25,9 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
 _LIST_ORDER_FREE = {"Env", "CapabilityAdd", "CapabilityDrop"}
 
 
-def canonical_service(spec: Mapping[str, Any], network_names: Mapping[str, str] | None = None) -> dict[str, Any]:
+def canonical_service(
+    spec: Mapping[str, Any], network_names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """A ServiceSpec in canonical form; equal forms mean that an update would change nothing.
 
     ForceUpdate and Placement.Platforms are left out: they belong to the engine.
@@ -39,9 +41,7 @@ def canonical_service(spec: Mapping[str, Any], network_names: Mapping[str, str] 
     template["RestartPolicy"] = _restart_policy(template.get("RestartPolicy"))
     container = dict(template.get("ContainerSpec", {}))
     for kind in ("Secret", "Config"):
-        container[f"{kind}s"] = sorted(
-            (_without(item, f"{kind}ID") for item in container.get(f"{kind}s") or []), key=str
-        )
+        container[f"{kind}s"] = _references(container.get(f"{kind}s") or [], kind)
     template["ContainerSpec"] = container
     prepared = {
         "Name": spec.get("Name"),
@@ -80,6 +80,14 @@ def _is_zero(value: Any) -> bool:
 
 def _without(value: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
     return {name: item for name, item in (value or {}).items() if name != key}
+
+
+def _references(references: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Secrets or configs by name and file; ids follow from the names."""
+    without_ids = [_without(reference, f"{kind}ID") for reference in references]
+    return sorted(
+        without_ids, key=lambda item: (item.get(f"{kind}Name", ""), (item.get("File") or {}).get("Name", ""))
+    )
 
 
 def _networks(attachments: list[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -136,5 +144,7 @@ def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     if result.get("Mode") == "vip":
         del result["Mode"]
     ports = [{"Protocol": "tcp", "PublishMode": "ingress", **port} for port in endpoint.get("Ports") or []]
-    result["Ports"] = sorted(ports, key=lambda port: (port.get("PublishedPort", 0), port.get("TargetPort", 0)))
+    result["Ports"] = sorted(
+        ports, key=lambda port: (port.get("PublishedPort", 0), port.get("TargetPort", 0))
+    )
     return result

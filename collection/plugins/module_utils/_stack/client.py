@@ -58,6 +58,12 @@ class SwarmClient:
         """Networks of the stack."""
         return _by_name(self.engine.get("/networks", {"filters": _label(stack)}))
 
+    def all_networks(self) -> set[str]:
+        """Ids and names of all networks."""
+        return {
+            value for network in self.engine.get("/networks") for value in (network["Id"], network["Name"])
+        }
+
     def tasks(self, stack: str) -> list[dict[str, Any]]:
         """Tasks of the stack, past ones too as far as the swarm remembers them."""
         tasks: list[dict[str, Any]] = self.engine.get("/tasks", {"filters": _label(stack)})
@@ -94,7 +100,9 @@ class SwarmClient:
         :raises EngineError: it does not answer, or does not know the image
         """
         headers = {"X-Registry-Auth": self.registry_auth(image)}
-        found: dict[str, Any] = self.engine.request("GET", f"/distribution/{image}/json", headers=headers).json()
+        found: dict[str, Any] = self.engine.request(
+            "GET", f"/distribution/{image}/json", headers=headers
+        ).json()
         return found
 
     def registry_auth(self, image: str) -> str:
@@ -185,7 +193,11 @@ def _file_spec(file: DesiredFile) -> dict[str, Any]:
 def _log_lines(content: bytes) -> list[str]:
     """Lines of a log stream: frames of an 8-byte header (stream, length) and text, or text alone."""
     text, position = b"", 0
-    while position + 8 <= len(content) and content[position] in {1, 2} and content[position + 1 : position + 4] == b"\0\0\0":
+    while (
+        position + 8 <= len(content)
+        and content[position] in {1, 2}
+        and content[position + 1 : position + 4] == b"\0\0\0"
+    ):
         (length,) = struct.unpack(">I", content[position + 4 : position + 8])
         text += content[position + 8 : position + 8 + length]
         position += 8 + length

@@ -43,7 +43,9 @@ _HEALTH = {
 }
 
 
-def convert_container(key: str, service: Mapping[str, Any], document: Document, naming: Naming) -> dict[str, Any]:
+def convert_container(
+    key: str, service: Mapping[str, Any], document: Document, naming: Naming
+) -> dict[str, Any]:
     """The ContainerSpec of one service.
 
     :param key: the name of the service in the document
@@ -78,6 +80,7 @@ def convert_container(key: str, service: Mapping[str, Any], document: Document, 
         "Privileges": _privileges(service, path, document, naming),
     }
     spec.update({name: value for name, value in parts.items() if value})
+    spec.setdefault("Privileges", {})  # as docker does; the engine keeps it
     return spec
 
 
@@ -110,7 +113,8 @@ def _privileges(
         raise ComposeError("exactly one of config, file and registry is wanted.", f"{path}.credential_spec")
     if "config" in given:
         raise ComposeError(
-            "a credential_spec from a config is not supported; use file or registry.", f"{path}.credential_spec"
+            "a credential_spec from a config is not supported; use file or registry.",
+            f"{path}.credential_spec",
         )
     return {"CredentialSpec": {name.capitalize(): value for name, value in given.items()}}
 
@@ -179,5 +183,8 @@ def _volume_mount(mount: Mapping[str, Any], path: str, document: Document, namin
     if not volume.get("external"):
         options["Labels"] = naming.labelled(volume.get("labels"))
         if volume.get("driver") or volume.get("driver_opts"):
-            options["DriverConfig"] = {"Name": volume.get("driver", ""), "Options": volume.get("driver_opts", {})}
+            options["DriverConfig"] = {
+                "Name": volume.get("driver", ""),
+                "Options": volume.get("driver_opts", {}),
+            }
     return {"Source": naming.scoped(source, volume), **({"VolumeOptions": options} if options else {})}

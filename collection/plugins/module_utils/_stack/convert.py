@@ -45,7 +45,8 @@ def check_stack_name(name: str) -> None:
     """
     if not _STACK_NAME.fullmatch(name):
         raise ComposeError(
-            f"{name!r} cannot name a stack; use letters, digits, '-' and '_', with a letter or digit at both ends."
+            f"{name!r} cannot name a stack; use letters, digits, '-' and '_', "
+            "with a letter or digit at both ends."
         )
 
 
@@ -125,14 +126,17 @@ def _files(section: str, document: Document, naming: Naming) -> dict[str, Desire
         _check_length(name, section)
         if data is not None and not 0 < len(data) <= _LARGEST[section]:
             raise ComposeError(
-                f"the content has {len(data)} bytes; it must have 1 to {_LARGEST[section]}.", f"{section}.{key}"
+                f"the content has {len(data)} bytes; it must have 1 to {_LARGEST[section]}.",
+                f"{section}.{key}",
             )
         result[name] = DesiredFile(
             name=name,
             labels=naming.labelled(entry.get("labels")),
             data=data,
             external=bool(entry.get("external")),
-            driver={"Name": entry["driver"], "Options": entry.get("driver_opts", {})} if "driver" in entry else None,
+            driver={"Name": entry["driver"], "Options": entry.get("driver_opts", {})}
+            if "driver" in entry
+            else None,
             templating=entry.get("template_driver", ""),
         )
     return result
@@ -205,7 +209,11 @@ def _resources(resources: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for part in ("limits", "reservations"):
         wanted = resources.get(part, {})
-        numbers = {"NanoCPUs": wanted.get("cpus"), "MemoryBytes": wanted.get("memory"), "Pids": wanted.get("pids")}
+        numbers = {
+            "NanoCPUs": wanted.get("cpus"),
+            "MemoryBytes": wanted.get("memory"),
+            "Pids": wanted.get("pids"),
+        }
         converted: dict[str, Any] = {name: value for name, value in numbers.items() if value}
         if wanted.get("generic_resources"):
             converted["GenericResources"] = [
@@ -220,7 +228,12 @@ def _resources(resources: Mapping[str, Any]) -> dict[str, Any]:
 def _restart_policy(service: Mapping[str, Any], path: str) -> dict[str, Any] | None:
     policy = service.get("deploy", {}).get("restart_policy")
     if policy is not None:
-        names = {"condition": "Condition", "delay": "Delay", "max_attempts": "MaxAttempts", "window": "Window"}
+        names = {
+            "condition": "Condition",
+            "delay": "Delay",
+            "max_attempts": "MaxAttempts",
+            "window": "Window",
+        }
         return {names[key]: value for key, value in policy.items()}
     name, _, attempts = service.get("restart", "").partition(":")
     if name in {"", "no"}:
@@ -229,7 +242,9 @@ def _restart_policy(service: Mapping[str, Any], path: str) -> dict[str, Any] | N
         return {"Condition": "any"}
     if name == "on-failure" and (attempts.isdigit() or not attempts):
         return {"Condition": "on-failure", **({"MaxAttempts": int(attempts)} if attempts else {})}
-    raise ComposeError(f"{service['restart']!r} is not no, always, unless-stopped or on-failure[:times].", path)
+    raise ComposeError(
+        f"{service['restart']!r} is not no, always, unless-stopped or on-failure[:times].", path
+    )
 
 
 def _placement(placement: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,7 +267,9 @@ def _mode(deploy: Mapping[str, Any], path: str) -> dict[str, Any]:
             raise ComposeError("replicas has no meaning in a global mode; remove one of the two.", path)
         return {"Global": {}} if mode == "global" else {"GlobalJob": {}}
     if mode == "replicated-job":
-        return {"ReplicatedJob": {"MaxConcurrent": replicas, "TotalCompletions": replicas} if replicas else {}}
+        return {
+            "ReplicatedJob": {"MaxConcurrent": replicas, "TotalCompletions": replicas} if replicas else {}
+        }
     return {"Replicated": {} if replicas is None else {"Replicas": replicas}}
 
 
@@ -266,7 +283,9 @@ def _update_config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return result
 
 
-def _endpoint(service: Mapping[str, Any], deploy: Mapping[str, Any], naming: Naming, path: str) -> dict[str, Any]:
+def _endpoint(
+    service: Mapping[str, Any], deploy: Mapping[str, Any], naming: Naming, path: str
+) -> dict[str, Any]:
     mode = deploy.get("endpoint_mode") or naming.endpoint_mode
     ports = [
         {

@@ -230,7 +230,7 @@ def _hostname_adapter(hostname: str) -> Any:
         """Check the server's certificate against a name other than the one that is called."""
 
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, assert_hostname=hostname, **kwargs)  # type: ignore[no-untyped-call]
+            super().init_poolmanager(*args, assert_hostname=hostname, **kwargs)
 
     return HostnameAdapter()
 
@@ -255,7 +255,9 @@ def _connection_error(host: str, error: Exception) -> EngineError:
     elif "Permission denied" in text:
         cause = "refuses this user; use become, or add the user to the group docker"
     elif "certificate" in text.lower():
-        cause = f"cannot be trusted ({_shorten(text)}); check ca_path, client_cert, client_key and tls_hostname"
+        cause = (
+            f"cannot be trusted ({_shorten(text)}); check ca_path, client_cert, client_key and tls_hostname"
+        )
     elif "FileNotFoundError" in text or "No such file" in text:
         cause = "is not running, its socket is not there; start it, or correct docker_host"
     elif "Connection refused" in text or "ConnectionRefusedError" in text:

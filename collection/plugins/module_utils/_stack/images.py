@@ -25,9 +25,9 @@ class ImageSource(Protocol):
 def resolve_images(desired: DesiredStack, live: LiveStack, resolve: str, source: ImageSource) -> list[str]:
     """Set the image of every service of ``desired`` in place, returning warnings.
 
-    :param resolve: ``always`` asks the registry each time; ``changed`` only where the reference differs from
-        that of the live service; ``never`` not at all. Where the registry gives no answer, and for an image that
-        only this engine has, the reference stays as given.
+    :param resolve: ``always`` asks the registry each time; ``changed`` only where the reference differs
+        from that of the live service; ``never`` not at all. Where the registry gives no answer, and for an
+        image that only this engine has, the reference stays as given.
     """
     warnings: list[str] = []
     answers: dict[str, dict[str, Any] | None] = {}
@@ -59,8 +59,8 @@ def _ask(image: str, source: ImageSource, warnings: list[str]) -> dict[str, Any]
         return source.distribution(image)
     except EngineError as error:
         warnings.append(
-            f"The registry gives no digest for the image {image}, so each node uses what it finds under that name "
-            f"({' '.join(str(error).split())})."
+            f"The registry gives no digest for the image {image}, so each node uses what it finds "
+            f"under that name ({' '.join(str(error).split())})."
         )
         return None
 
@@ -68,5 +68,11 @@ def _ask(image: str, source: ImageSource, warnings: list[str]) -> dict[str, Any]
 def _set_platforms(spec: dict[str, Any], platforms: Any) -> None:
     if platforms:
         spec["TaskTemplate"].setdefault("Placement", {})["Platforms"] = copy.deepcopy(
-            [{"Architecture": item.get("architecture") or item.get("Architecture", ""), "OS": item.get("os") or item.get("OS", "")} for item in platforms]
+            [
+                {
+                    "Architecture": item.get("architecture") or item.get("Architecture", ""),
+                    "OS": item.get("os") or item.get("OS", ""),
+                }
+                for item in platforms
+            ]
         )

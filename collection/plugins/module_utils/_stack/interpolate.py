@@ -80,7 +80,9 @@ def _closing_brace(text: str, start: int, path: str) -> int:
             depth -= 1
             if depth == 0:
                 return index
-    raise ComposeError(f"{text!r} has a '${{' without its '}}'; close it, or write '$$' for a plain '$'.", path)
+    raise ComposeError(
+        f"{text!r} has a '${{' without its '}}'; close it, or write '$$' for a plain '$'.", path
+    )
 
 
 def _expression(inner: str, variables: Mapping[str, str], path: str) -> str:

@@ -44,7 +44,7 @@ def _prepare_loader() -> None:
     import re
 
     for tag, pattern, first in _SCALARS:
-        _Loader.add_implicit_resolver(tag, re.compile(pattern), list(first))  # type: ignore[no-untyped-call]
+        _Loader.add_implicit_resolver(tag, re.compile(pattern), list(first))
     _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
@@ -57,7 +57,9 @@ def _construct_int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     return int(text, 0)
 
 
-def _refuse_duplicates(node: yaml.Node, source: str, path: str = "", seen: frozenset[int] = frozenset()) -> None:
+def _refuse_duplicates(
+    node: yaml.Node, source: str, path: str = "", seen: frozenset[int] = frozenset()
+) -> None:
     if id(node) in seen:
         raise ComposeError("an anchor refers to itself; remove the loop.", path, source)
     seen = seen | {id(node)}
@@ -94,9 +96,9 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
             if node is None:
                 return {}
             _refuse_duplicates(node, source)
-            document = loader.construct_document(node)  # type: ignore[no-untyped-call]
+            document = loader.construct_document(node)
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -135,7 +137,9 @@ def read_text(path: str) -> str:
         with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
             return file.read()
     except OSError as error:
-        raise ComposeError(f"the file cannot be read ({error.strerror}); check path and rights.", "", path) from error
+        raise ComposeError(
+            f"the file cannot be read ({error.strerror}); check path and rights.", "", path
+        ) from error
     except UnicodeDecodeError as error:
         raise ComposeError("the file is not UTF-8 text.", "", path) from error
 

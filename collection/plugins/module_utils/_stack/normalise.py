@@ -191,7 +191,8 @@ def _named(read: Reader) -> Reader:
         for name in values.mapping(value, path):
             if not _NAME.fullmatch(name):
                 raise ComposeError("a name has letters, digits, '.', '_' and '-' only.", f"{path}.{name}")
-        return map_of(read)(value, path, notes)
+        entries: dict[str, Any] = map_of(read)(value, path, notes)
+        return entries
 
     return read_section
 

@@ -91,8 +91,8 @@ def _check_external_networks(desired: DesiredStack, live: LiveStack) -> None:
             )
         if network.get("Scope") != "swarm" and name not in {"host", "bridge", "none"}:
             raise ComposeError(
-                f"the external network {name!r} has the scope {network.get('Scope')!r}, a stack needs 'swarm'; "
-                "create it with the driver overlay.",
+                f"the external network {name!r} has the scope {network.get('Scope')!r}, "
+                "a stack needs 'swarm'; create it with the driver overlay.",
                 path,
             )
 
@@ -104,11 +104,13 @@ def _plan_networks(desired: DesiredStack, live: LiveStack, plan: Plan) -> None:
             changed = _network_differences(body, existing)
             if changed:
                 plan.warnings.append(
-                    f"The network {name} differs from the document in {', '.join(changed)} and stays as it is; "
-                    "a network cannot be changed, remove the stack to have it made anew."
+                    f"The network {name} differs from the document in {', '.join(changed)} "
+                    "and stays as it is; a network cannot be changed, remove the stack to have it made anew."
                 )
         elif live.all_networks.get(name, {}).get("Scope") == "swarm":
-            plan.warnings.append(f"The network {name} does not carry the label of this stack; it is used as it is.")
+            plan.warnings.append(
+                f"The network {name} does not carry the label of this stack; it is used as it is."
+            )
         else:
             plan.actions.append(Action("create", "network", name, body, after=_readable_network(body)))
 
@@ -122,7 +124,10 @@ def _network_differences(body: Mapping[str, Any], live: Mapping[str, Any]) -> li
     }
     wanted = [pool["Subnet"] for pool in (body.get("IPAM") or {}).get("Config", [])]
     if wanted:
-        pairs["ipam"] = (wanted, [pool.get("Subnet") for pool in (live.get("IPAM") or {}).get("Config") or []])
+        pairs["ipam"] = (
+            wanted,
+            [pool.get("Subnet") for pool in (live.get("IPAM") or {}).get("Config") or []],
+        )
     return [key for key, (new, old) in pairs.items() if new != old]
 
 
@@ -152,11 +157,16 @@ def _plan_files(
             continue
         if name in everyones and name not in live:
             raise ComposeError(
-                f"a {kind} {name!r} exists and does not belong to this stack; mark it as external, or rename one.",
+                f"a {kind} {name!r} exists and does not belong to this stack; "
+                "mark it as external, or rename one.",
                 f"{kind}s.{name}",
             )
         chosen = plan_file(
-            file, live, choices.digests.get(f"{kind}/{name}", ""), choices.same, assume_same=choices.assume_same
+            file,
+            live,
+            choices.digests.get(f"{kind}/{name}", ""),
+            choices.same,
+            assume_same=choices.assume_same,
         )
         _add_file_actions(kind, chosen, live, plan, choices)
         result[name] = chosen
@@ -170,9 +180,9 @@ def _add_file_actions(kind: str, chosen: FilePlan, live: Objects, plan: Plan, ch
         plan.actions.append(Action("create", kind, chosen.current, chosen.create, None, before, after))
     if chosen.relabel:
         existing = live[chosen.current]
-        before = {"name": chosen.current, "labels": _public(labels_of(existing))}
-        after = {"name": chosen.current, "labels": _public(chosen.relabel.labels)}
-        plan.actions.append(Action("update", kind, chosen.current, chosen.relabel, existing, before, after))
+        was: dict[str, Any] = {"name": chosen.current, "labels": _public(labels_of(existing))}
+        now: dict[str, Any] = {"name": chosen.current, "labels": _public(chosen.relabel.labels)}
+        plan.actions.append(Action("update", kind, chosen.current, chosen.relabel, existing, was, now))
     for name in chosen.old[choices.keep_versions :]:
         plan.cleanup.append(Action("remove", kind, name, None, live[name], {"name": name}))
 

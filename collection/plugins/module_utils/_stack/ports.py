@@ -131,6 +131,12 @@ def read_published_ports(api: Api) -> set[int]:
     return ports - {None, 0}
 
 
+def read_volumes(api: Api, stack: str) -> list[str]:
+    """Names of the volumes of `stack` that this engine has."""
+    found = api.get("/volumes", {"filters": {"label": [f"{STACK_LABEL}={stack}"]}})
+    return sorted(volume["Name"] for volume in found["Volumes"] or ())
+
+
 def nothing_listens(port: int) -> bool:
     """Whether a program could listen on TCP `port` of all addresses of this machine now."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:

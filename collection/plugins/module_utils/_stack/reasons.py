@@ -28,7 +28,10 @@ class Reason:
 
     def as_dict(self) -> dict[str, Any]:
         """The reason as it is returned."""
-        result = {key: getattr(self, key) for key in ("service", "cause", "message", "task_error", "exit_code", "node")}
+        result = {
+            key: getattr(self, key)
+            for key in ("service", "cause", "message", "task_error", "exit_code", "node")
+        }
         return {**result, "log": list(self.log)}
 
     def sentence(self) -> str:
@@ -46,12 +49,13 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     (
         r"host-mode port already in use",
         "port_taken",
-        "cannot be placed: its published port {ports} is taken by another service on every node; choose another port.",
+        "cannot be placed: its published port {ports} is taken on every node by {holder}.",
     ),
     (
         r"(?:address already in use|port is already allocated)",
         "port_taken",
-        "cannot start: its published port {ports} is taken on the node; choose another port, or stop what holds it.",
+        "cannot start: its published port {ports} is taken on the node; "
+        "choose another port, or stop what holds it.",
     ),
     (
         r"insufficient resources",
@@ -61,7 +65,8 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     (
         r"max replicas per node limit exceed",
         "constraints",
-        "cannot be placed: every node has as many replicas as max_replicas_per_node allows; add a node or raise it.",
+        "cannot be placed: every node has as many replicas as max_replicas_per_node allows; "
+        "add a node or raise it.",
     ),
     (
         r"scheduling constraints not satisfied",
@@ -71,7 +76,8 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     (
         r"unsupported platform",
         "platform",
-        "cannot be placed: no node has the platform of the image {image}; use an image for the nodes' platform.",
+        "cannot be placed: no node has the platform of the image {image}; "
+        "use an image for the nodes' platform.",
     ),
     (
         r"missing plugin",
@@ -79,7 +85,8 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
         "cannot be placed: a volume, network or log driver it needs is on no node; install the plugin.",
     ),
     (
-        r"no available i?p(?:v4)? addresses|could not find an available|pool.*exhausted|node is missing network attach",
+        r"no available i?p(?:v4)? addresses|could not find an available|pool.*exhausted"
+        r"|node is missing network attach",
         "addresses",
         "cannot start: the addresses of its network are used up; give the network a larger subnet.",
     ),
@@ -91,7 +98,8 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
     (
         r"unhealthy container",
         "unhealthy",
-        "starts, but its health check fails; see its log, and check the test or give it a longer start_period.",
+        "starts, but its health check fails; "
+        "see its log, and check the test or give it a longer start_period.",
     ),
     (
         r"no suitable node",
@@ -99,7 +107,9 @@ _ERRORS: tuple[tuple[str, str, str], ...] = (
         "cannot be placed on any node ({error}); check 'docker node ls' and the placement of the service.",
     ),
 )
-_COMMAND_MISSING = re.compile(r'exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat .*no such file|permission denied)')
+_COMMAND_MISSING = re.compile(
+    r'exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat .*no such file|permission denied)'
+)
 
 
 def reason_of_task(service: Service, task: Task, times: int = 1) -> Reason:
@@ -131,7 +141,10 @@ def _words(service: Service, task: Task, error: str, exit_code: int | None, time
             return cause, words.replace("{1}", (match.groups() or ("",))[0] or "").format(**facts)
     missing = _COMMAND_MISSING.search(error)
     if missing:
-        return "rejected", f"cannot start: its command {missing[1]} is not in the image or cannot be run; correct it."
+        return (
+            "rejected",
+            f"cannot start: its command {missing[1]} is not in the image or cannot be run; correct it.",
+        )
     if state_of(task) == "rejected":
         return "rejected", f"cannot start: the node refuses it ({error}); correct the service."
     if state_of(task) in {"failed", "complete"}:
@@ -139,8 +152,8 @@ def _words(service: Service, task: Task, error: str, exit_code: int | None, time
             killed = " (killed, most often for want of memory: raise its memory limit)"
         else:
             killed = ""
-        if not error.startswith("task: non-zero exit") and exit_code in (None, 0) and error:
-            return "rejected", f"cannot start: {error}."
+        if error and not error.startswith("task: non-zero exit"):
+            return "rejected", f"cannot start: {error}; correct the service."
         ended = f"ends with exit code {exit_code or 0}{killed}"
         if times > 1:
             return "crash_loop", f"{ended} again and again; see its log for the cause."
@@ -151,13 +164,22 @@ def _words(service: Service, task: Task, error: str, exit_code: int | None, time
 def _waiting_words(task: Task, error: str) -> tuple[str, str]:
     state = state_of(task)
     if state == "new":
-        return "addresses", "gets no address: those of its network may be used up; give the network a larger subnet."
+        return (
+            "addresses",
+            "gets no address: those of its network may be used up; give the network a larger subnet.",
+        )
     if state == "pending":
         return "pending", f"waits for a node{f' ({error})' if error else ''}; check 'docker node ls'."
     if state == "preparing":
-        return "pulling", "is still fetching its image; wait longer (wait_timeout) or load the image beforehand."
+        return (
+            "pulling",
+            "is still fetching its image; wait longer (wait_timeout) or load the image beforehand.",
+        )
     if state in {"starting", "ready"}:
-        return "starting", "has started, but its health check has not passed yet; wait longer or check the test."
+        return (
+            "starting",
+            "has started, but its health check has not passed yet; wait longer or check the test.",
+        )
     return "unknown", f"is in the state {state}{f' ({error})' if error else ''}."
 
 
@@ -165,6 +187,12 @@ def _facts(service: Service, error: str) -> dict[str, str]:
     template = service["Spec"].get("TaskTemplate", {})
     ports = (service["Spec"].get("EndpointSpec") or {}).get("Ports") or []
     wanted = (template.get("Resources") or {}).get("Reservations") or {}
+    start_first = (service["Spec"].get("UpdateConfig") or {}).get("Order") == "start-first"
+    holder = "another service; choose another port"
+    if start_first:
+        holder = (
+            "its own former container or another service; use update_config.order stop-first or another port"
+        )
     resources = []
     if wanted.get("MemoryBytes"):
         resources.append(f"{wanted['MemoryBytes'] / 2**20:.0f} MiB of memory")
@@ -178,6 +206,7 @@ def _facts(service: Service, error: str) -> dict[str, str]:
         "resources": " and ".join(resources) or "what it reserves",
         "constraints": ", ".join((template.get("Placement") or {}).get("Constraints") or []) or "placement",
         "error": error,
+        "holder": holder,
     }
 
 
@@ -196,4 +225,6 @@ def reason_of_update(service: Service, tasks: Sequence[Task]) -> Reason:
     last = max(failed, key=lambda task: str(task.get("CreatedAt", "")))
     own = {**service, "Spec": {**service["Spec"], "TaskTemplate": last.get("Spec", {})}}
     why = reason_of_task(own, last, len(failed))
-    return replace(why, cause=why.cause if why.cause != "unknown" else cause, message=f"{message} {why.message}")
+    return replace(
+        why, cause=why.cause if why.cause != "unknown" else cause, message=f"{message} {why.message}"
+    )

@@ -58,8 +58,12 @@ def plan_removal(live: LiveStack, volumes: list[str]) -> list[Action]:
         ("secret", live.secrets),
         ("network", live.networks),
     ):
-        actions += [Action("remove", kind, name, None, item, {"name": name}) for name, item in sorted(objects.items())]
-    return actions + [Action("remove", "volume", name, None, {"ID": name}, {"name": name}) for name in volumes]
+        actions += [
+            Action("remove", kind, name, None, item, {"name": name}) for name, item in sorted(objects.items())
+        ]
+    return actions + [
+        Action("remove", "volume", name, None, {"ID": name}, {"name": name}) for name in volumes
+    ]
 
 
 def _remove(
@@ -72,16 +76,23 @@ def _remove(
 
     problems: list[str] = []
     entries = [
-        (action.kind, action.name, str((action.live or {}).get("ID") or (action.live or {})["Id"])) for action in actions
+        (action.kind, action.name, str((action.live or {}).get("ID") or (action.live or {})["Id"]))
+        for action in actions
     ]
     at_once = [entry for entry in entries if entry[0] in {"service", "config", "secret"}]
     remove_all(client, at_once, min(left(), 10.0), problems)
     if wait or any(kind == "volume" for kind, _, _ in entries):
         wait_until_gone(client, stack, left())
-    remove_all(client, [entry for entry in entries if entry[0] not in {"service", "config", "secret"}], left(), problems)
+    remove_all(
+        client,
+        [entry for entry in entries if entry[0] not in {"service", "config", "secret"}],
+        left(),
+        problems,
+    )
     if not problems and wait and live.networks and not poll(lambda: not client.networks(stack), left()):
         problems.append("its networks")
     if problems:
         raise StackError(
-            f"Not all of the stack {stack} could be removed: {'; '.join(problems)}. Stop what uses it and try again."
+            f"Not all of the stack {stack} could be removed: {'; '.join(problems)}. "
+            "Stop what uses it and try again."
         )

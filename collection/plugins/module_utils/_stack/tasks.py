@@ -51,6 +51,11 @@ def replicas_of(service: Service) -> int:
     return int((service.get("ServiceStatus") or {}).get("DesiredTasks") or 0)
 
 
+def running_of(service: Service) -> int:
+    """How many tasks run, as the swarm counts them."""
+    return int((service.get("ServiceStatus") or {}).get("RunningTasks") or 0)
+
+
 def condition_of(service: Service) -> str:
     """The restart condition: any, on-failure or none."""
     policy = service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
@@ -76,11 +81,16 @@ def failed_tasks(service: Service, tasks: Iterable[Task]) -> list[Task]:
     """Tasks that ended although they should not have."""
     ends_well = is_job(service) or condition_of(service) != "any"
     bad = {"failed", "rejected"} if ends_well else {"failed", "rejected", "complete"}
-    return [task for task in tasks if state_of(task) in bad and not (state_of(task) == "complete" and is_wanted(task))]
+    return [
+        task
+        for task in tasks
+        if state_of(task) in bad and not (state_of(task) == "complete" and is_wanted(task))
+    ]
 
 
 def _comparable(template: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in template.items() if key != "Placement"}
+    """What a change of replaces the task. The engine writes Runtime out in services only."""
+    return {key: value for key, value in template.items() if key not in {"Placement", "Runtime"}}
 
 
 def _iteration(value: Any) -> int:

@@ -196,7 +196,9 @@ def _port_range(text: str, value: str, path: str) -> list[int]:
     first = int(match[1]) if match else 0
     last = int(match[2] or match[1]) if match else 0
     if not (match and 1 <= first <= last <= 65535):
-        raise ComposeError(f"{value!r} is not a port; ports are 1 to 65535, a range is written 8000-8010.", path)
+        raise ComposeError(
+            f"{value!r} is not a port; ports are 1 to 65535, a range is written 8000-8010.", path
+        )
     return list(range(first, last + 1))
 
 
@@ -240,7 +242,9 @@ def short_mount(value: str, path: str) -> dict[str, Any]:
     """
     parts = value.split(":")
     if not value or len(parts) > 3 or not all(parts):
-        raise ComposeError(f"{value!r} is not a mount; write it as name:/path, /host/path:/path or /path.", path)
+        raise ComposeError(
+            f"{value!r} is not a mount; write it as name:/path, /host/path:/path or /path.", path
+        )
     if len(parts) == 1:
         return {"type": "volume", "target": parts[0]}
     mount: dict[str, Any] = {"source": parts[0], "target": parts[1]}
@@ -253,7 +257,9 @@ def short_mount(value: str, path: str) -> dict[str, Any]:
         elif option == "nocopy":
             mount["volume"] = {"nocopy": True}
         elif option not in {"z", "Z", "cached", "delegated", "consistent", "default"}:
-            raise ComposeError(f"{option!r} is not an option of a mount; known are ro, rw, nocopy, rshared ...", path)
+            raise ComposeError(
+                f"{option!r} is not an option of a mount; known are ro, rw, nocopy, rshared ...", path
+            )
     return mount
 
 
@@ -265,5 +271,12 @@ def absolute_path(path: str, folder: str) -> str:
 def kind_of(value: Any) -> str:
     if value is None:
         return "nothing"
-    names = {dict: "a mapping", list: "a list", bool: "true or false", str: "a text", int: "a number", float: "a number"}
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        bool: "true or false",
+        str: "a text",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), f"a {type(value).__name__}")

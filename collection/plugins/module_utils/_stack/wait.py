@@ -29,8 +29,8 @@ def wait_until_converged(
     touched: Collection[str] = (),
     known: Collection[str] = (),
     hide: Sequence[str] = (),
-) -> tuple[Objects, list[Task]]:
-    """Wait until the services ``names`` of a stack all run, returning services and tasks as they are then.
+) -> Objects:
+    """Wait until the services ``names`` of a stack all run, returning the services as they are then.
 
     :param timeout: seconds for all of them together
     :param touched: those that were just created or updated
@@ -41,11 +41,12 @@ def wait_until_converged(
     watch = Watch(names, limits, touched, set(known))
     end = time.monotonic() + timeout
     while True:
-        services, tasks = client.services(stack), list(client.tasks(stack))
+        services = client.services(stack)
+        tasks: list[Task] = list(client.tasks(stack))
         now = time.monotonic()
         look = watch.look(services, tasks, now)
         if look.converged:
-            return services, tasks
+            return services
         if look.failed:
             raise _not_converged(client, look.failed, hide)
         if now >= end:
@@ -61,15 +62,22 @@ def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
     :raises StackError: after ``timeout`` seconds
     """
 
+    left: list[Task] = []
+
     def gone() -> bool:
-        return not client.tasks(stack)
+        left[:] = unended_tasks(client, stack)
+        return not left
 
     if not poll(gone, timeout):
-        left = [task for task in client.tasks(stack) if state_of(task) not in ENDED]
         raise StackError(
             f"{len(left)} containers of the stack {stack} have not stopped within {timeout:g} s; "
             "raise wait_timeout, or lower their stop_grace_period."
         )
+
+
+def unended_tasks(client: SwarmClient, stack: str) -> list[Task]:
+    """Tasks of a stack that still hold something (the swarm keeps the ended tasks of a removed job)."""
+    return [task for task in client.tasks(stack) if state_of(task) not in ENDED]
 
 
 def poll(condition: Callable[[], bool], timeout: float) -> bool:

@@ -90,7 +90,9 @@ class Watch:
             for name, service in services.items()
             if name not in self.touched and condition_of(service) != "none" and not _max_attempts(service)
         }
-        self.known |= {task["ID"] for task in tasks if state_of(task) in ENDED and task.get("ServiceID") in retried}
+        self.known |= {
+            task["ID"] for task in tasks if state_of(task) in ENDED and task.get("ServiceID") in retried
+        }
 
     def why_waiting(self, service: Service, tasks: Sequence[Task]) -> Reason:
         """The best that can be said of a service that has not converged in time."""
@@ -104,7 +106,9 @@ class Watch:
         if unready:
             return reason_of_task(service, unready[-1])
         if not current:
-            return Reason(name, "constraints", f"Service {name} has no task yet; check 'docker service ps {name}'.")
+            return Reason(
+                name, "constraints", f"Service {name} has no task yet; check 'docker service ps {name}'."
+            )
         return Reason(name, "stopping", f"Service {name} is still stopping its former tasks; wait longer.")
 
     def _failure(self, service: Service, own: Sequence[Task], now: float) -> Reason | None:
@@ -171,7 +175,11 @@ def _is_complete(service: Service, own: Sequence[Task], touched: bool) -> bool:
     if is_job(service):
         done = {slot_of(task) for task in current if state_of(task) == "complete"}
         return len(done) >= max(wanted, 1)
-    good = {slot_of(task) for task in current if state_of(task) == "running" and task.get("DesiredState") == "running"}
+    good = {
+        slot_of(task)
+        for task in current
+        if state_of(task) == "running" and task.get("DesiredState") == "running"
+    }
     if condition_of(service) != "any":
         good |= {slot_of(task) for task in current if state_of(task) == "complete"}
     if kind_of(service) == "Global":
@@ -189,25 +197,12 @@ def _max_attempts(service: Service) -> int:
 
 
 def _has_health_check(service: Service) -> bool:
-    test = (service["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Healthcheck") or {}).get("Test")
-    return bool(test) and test[0] != "NONE"
+    container = service["Spec"]["TaskTemplate"].get("ContainerSpec") or {}
+    test = (container.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return bool(test[0] != "NONE")
 
 
 def _asks_for_monitor(service: Service) -> bool:
     """Whether the document names a monitor time, so that an update is only done when the engine says so."""
     update = service.get("UpdateStatus")
     return bool(update) and bool((service["Spec"].get("UpdateConfig") or {}).get("Monitor"))
-
-
-def running_counts(services: Objects, tasks: Sequence[Task]) -> dict[str, int]:
-    """Number of running tasks of each service."""
-    counts: dict[str, int] = {}
-    for name, service in services.items():
-        counts[name] = sum(
-            1
-            for task in tasks
-            if task.get("ServiceID") == service["ID"]
-            and state_of(task) == "running"
-            and task.get("DesiredState") == "running"
-        )
-    return counts

@@ -11,11 +11,11 @@ const page = document.getElementById("command");
 const steps = page.querySelector("[data-steps]");
 const meter = page.querySelector("[data-meter]");
 const log = page.querySelector("[data-log-text]");
-const seen = { event: 0, step: "", over: "over" in page.dataset };
+const seen = { event: 0, step: "", state: page.dataset.state, over: "over" in page.dataset };
 
 /** Bring steps and progress bar up to the command document. */
 function showCommand(command) {
-  const done = command.tasks.filter((task) => ["COMPLETED", "FAILED"].includes(task.state_name)).length;
+  const done = command.tasks.filter((task) => task.state_name === "COMPLETED").length;
   command.tasks.forEach((task, index) => showStep(steps.children[index], meter.children[index], task));
   meter.setAttribute("aria-valuenow", done);
   meter.setAttribute("aria-valuetext", `${done} of ${command.tasks.length} steps`);
@@ -23,8 +23,8 @@ function showCommand(command) {
   const at = command.tasks.findIndex((task) => task.state_name === "PENDING");
   if (at >= 0) say(`Step ${at + 1} of ${command.tasks.length}: ${command.tasks[at].name}`);
   if (command.state_name !== seen.state) {
-    if (seen.state !== undefined && !isFinal(command)) renewParts();
     seen.state = command.state_name;
+    if (!isFinal(command)) renewParts();
   }
 }
 

@@ -70,9 +70,23 @@ function offerShapes() {
   }
 }
 
+/** Volumes stand among what is kept or what is lost, as the box that keeps them is ticked or not. */
+function sortVolumes() {
+  const keep = form.dataset.keep && document.getElementById(form.dataset.keep);
+  if (!keep) return;
+  const sort = () => {
+    const place = document.querySelector(keep.checked ? "[data-kept]" : "[data-lost]");
+    document.querySelectorAll("[data-volume]").forEach((volume) => place?.append(volume));
+  };
+  document.querySelectorAll("[data-condition]").forEach((words) => { words.hidden = true; });
+  keep.addEventListener("change", sort);
+  sort();
+}
+
 if (form) {
   form.noValidate = true;
   offerShapes();
+  sortVolumes();
   form.addEventListener("submit", (event) => {
     if (!checkNumbers(event)) return;
     // A second click must not ask for a second deployment.
