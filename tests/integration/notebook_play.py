@@ -118,6 +118,11 @@ class Deployment:
         }
         return {kind: names for kind, names in found.items() if names}
 
+    def remains(self) -> dict[str, list[str]]:
+        """The leftovers once its containers are gone: the engine takes a moment to remove them."""
+        wait_until(lambda: "containers" not in self.leftovers(), f"no container of {self.stack}")
+        return self.leftovers()
+
     def task_state(self) -> str:
         """The state of the newest task of the notebook."""
         tasks = docker.from_env().api.tasks({"service": f"{self.stack}_notebook"})
@@ -127,7 +132,7 @@ class Deployment:
         """Remove whatever is left, so that a failed test leaves nothing."""
         if self.leftovers():
             self.run("remove", keep_data=False)
-        _force_away(self.leftovers())
+            _force_away(self.remains())
 
 
 def _force_away(left: dict[str, list[str]]) -> None:

@@ -66,7 +66,7 @@ def test_a_payload_where_a_value_belongs_then_refused_at_its_place(tmp_path: Pat
     assert outcome.code != 0, outcome.output
     assert "cannot be carried out" in outcome.message
     assert not mark.exists()
-    assert one.leftovers() == {}
+    assert one.remains() == {}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -83,7 +83,7 @@ def test_a_key_that_ansible_knows_then_refused_everywhere(tmp_path: Path, key: s
         assert outcome.code != 0, outcome.output
         assert key in outcome.message or "must be" in outcome.message
     assert not mark.exists()
-    assert one.leftovers() == {}
+    assert one.remains() == {}
 
 
 def test_payloads_where_any_text_may_stand_then_they_arrive_as_they_are(tmp_path: Path) -> None:

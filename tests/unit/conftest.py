@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,19 @@ from labyard.settings import Settings, read_settings
 PASSWORD = "correct horse battery"
 
 
+class Visitor(FlaskClient):
+    """A test client each of whose requests stands alone, as on a server.
+
+    The test holds an application context for its own look at the database; a request inside of it
+    would share its `g` and its session.
+    """
+
+    def open(self, *arguments: Any, **options: Any) -> Any:
+        """One request; the test's own transaction ends before it."""
+        db.session.commit()
+        return Context().run(super().open, *arguments, **options)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings whose state lies in a folder of the test."""
@@ -34,6 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 def app(settings: Settings) -> Iterator[APIFlask]:
     """The application with tables and the plan `notebook`."""
     made = create_app(settings, TESTING=True)
+    made.test_client_class = Visitor
     with made.app_context():
         upgrade_tables()
         begin_writing()

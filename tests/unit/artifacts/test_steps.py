@@ -20,7 +20,9 @@ def steps(*names: str) -> list[Step]:
 
 
 def test_task_of_a_steps_name_begins_it_and_ends_the_one_before() -> None:
-    followed = follow_steps(steps("A", "B"), [begin("A", 1), begin("role : between", 2), begin("role : B", 4)])
+    followed = follow_steps(
+        steps("A", "B"), [begin("A", 1), begin("role : between", 2), begin("role : B", 4)]
+    )
     assert [s.state for s in followed] == [DONE, RUNNING]
     assert followed[0].seconds == 3.0
     assert followed[1].seconds is None

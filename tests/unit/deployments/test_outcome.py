@@ -91,7 +91,9 @@ def test_run_that_was_cut_off_is_lost(person: User) -> None:
     assert (command.state, command.reason) == (State.FAILED, "lost")
 
 
-@pytest.mark.parametrize(("reason", "words"), [("timeout", "longer than the 300 s"), ("cancelled", "cancelled")])
+@pytest.mark.parametrize(
+    ("reason", "words"), [("timeout", "longer than the 300 s"), ("cancelled", "cancelled")]
+)
 def test_stopped_run_is_failed_with_its_reason_even_if_it_had_a_result(
     person: User, reason: str, words: str
 ) -> None:

@@ -68,9 +68,11 @@ def test_sign_in_when_a_field_is_empty_then_the_error_stands_at_the_field(app):
         "/\t/elsewhere.example",
         "javascript:alert(1)",
         "deployments",
+        "/no/such/page",
+        "/commands/abc/cancel",
     ],
 )
-def test_sign_in_when_next_leads_elsewhere_then_goes_to_the_catalogue(app, make_person, target):
+def test_sign_in_when_next_is_no_page_of_ours_then_goes_to_the_catalogue(app, make_person, target):
     make_person("maria")
     answer = app.test_client().post(
         "/sign-in", query_string={"next": target}, data={"username": "maria", "password": PASSWORD}

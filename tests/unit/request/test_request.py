@@ -135,6 +135,8 @@ def test_plan_with_an_unknown_key_is_refused() -> None:
 
 def test_plan_named_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plans.yml"
-    path.write_text("- {name: a, configuration: a.b.c}\n- {name: a, configuration: a.b.c}\n", encoding="utf-8")
+    path.write_text(
+        "- {name: a, configuration: a.b.c}\n- {name: a, configuration: a.b.c}\n", encoding="utf-8"
+    )
     with pytest.raises(RequestError, match="stands twice"):
         read_plans(path)

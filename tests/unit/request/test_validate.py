@@ -86,7 +86,9 @@ def test_value_of_another_kind_is_refused_in_words(kind: str, given: Any, words:
         ({"maximum": 1048576, "unit": "MiB"}, 1e9, "must be at most 1048576 MiB"),
     ],
 )
-def test_number_out_of_range_is_refused_with_the_range(about: dict[str, Any], given: float, words: str) -> None:
+def test_number_out_of_range_is_refused_with_the_range(
+    about: dict[str, Any], given: float, words: str
+) -> None:
     assert refusal(make_field("float", **about), given) == words
 
 

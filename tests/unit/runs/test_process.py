@@ -41,7 +41,10 @@ class QuietWatcher:
 @pytest.fixture
 def family(tmp_path: Path) -> Iterator[tuple[RunProcess, psutil.Process, subprocess.Popen[str]]]:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))

@@ -37,7 +37,8 @@ def container(**web: Any) -> dict[str, Any]:
 def live_of(wanted: DesiredStack) -> LiveStack:
     """The swarm after `wanted` was applied: ids in place of names, defaults written out."""
     networks = {
-        name: {"Id": f"net-{name}", "Name": name, "Scope": "swarm", **body} for name, body in wanted.networks.items()
+        name: {"Id": f"net-{name}", "Name": name, "Scope": "swarm", **body}
+        for name, body in wanted.networks.items()
     }
     for name in wanted.external_networks:
         networks[name] = {"Id": f"net-{name}", "Name": name, "Scope": "swarm"}
@@ -47,11 +48,17 @@ def live_of(wanted: DesiredStack) -> LiveStack:
     files: dict[str, dict[str, Any]] = {}
     for kind in ("secrets", "configs"):
         files[kind] = {
-            name: {"ID": f"id-{name}", "Version": {"Index": 5}, "Spec": {"Name": name, "Labels": dict(file.labels)}}
+            name: {
+                "ID": f"id-{name}",
+                "Version": {"Index": 5},
+                "Spec": {"Name": name, "Labels": dict(file.labels)},
+            }
             for name, file in getattr(wanted, kind).items()
         }
     own = {name: item for name, item in networks.items() if name in wanted.networks}
-    return LiveStack(services, own, files["secrets"], files["configs"], networks, files["secrets"], files["configs"])
+    return LiveStack(
+        services, own, files["secrets"], files["configs"], networks, files["secrets"], files["configs"]
+    )
 
 
 def _as_stored(body: dict[str, Any]) -> dict[str, Any]:

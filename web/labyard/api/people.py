@@ -10,6 +10,12 @@ from . import blueprint
 from .schemas import UserOut
 
 
+@blueprint.before_request
+def authenticate() -> None:
+    """Before anything else of a request is looked at, know who asks; raises Unauthorized."""
+    require_person()
+
+
 @blueprint.get("/user")
 @blueprint.output(UserOut)
 @blueprint.doc(summary="Who you are", security="key")

@@ -79,13 +79,19 @@ class CommandOut(Schema):
 class CommandIn(Schema):
     """A request to run a phase: of a plan (with a name) or of a deployment."""
 
-    plan = String(metadata={"description": "the plan's name; with `name` for a new deployment"})
-    deployment = String(metadata={"description": "the id of a deployment"})
-    phase = String(
-        load_default="", metadata={"description": "install, update, start, stop, scale, check or remove"}
+    plan = String(
+        allow_none=True, metadata={"description": "the plan's name; with `name` for a new deployment"}
     )
-    name = String(metadata={"description": "the deployment's name, unique for its owner and project"})
-    project = String(metadata={"description": "one of your projects; the first by default"})
+    deployment = String(allow_none=True, metadata={"description": "the id of a deployment"})
+    phase = String(
+        load_default="",
+        allow_none=True,
+        metadata={"description": "install, update, start, stop, scale, check or remove"},
+    )
+    name = String(
+        allow_none=True, metadata={"description": "the deployment's name, unique for its owner and project"}
+    )
+    project = String(allow_none=True, metadata={"description": "one of your projects; the first by default"})
     params = Raw(load_default=dict, metadata={"type": "object", "description": "see `plans/<name>/schema`"})
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import flask
-from flask import redirect, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from flask_login import current_user, login_required, login_user, logout_user
 from flask_wtf import FlaskForm
+from werkzeug.exceptions import HTTPException
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
@@ -75,5 +76,9 @@ def _next_page() -> str:
     parts = urlsplit(target)
     ours = target.startswith("/") and not target.startswith("//") and not parts.scheme and not parts.netloc
     if not ours or "\\" in target or not target.isprintable():
+        return url_for("pages.catalogue")
+    try:
+        current_app.url_map.bind("").match(parts.path, method="GET")
+    except HTTPException:  # no page, or one that only takes what a form sends
         return url_for("pages.catalogue")
     return target

@@ -76,7 +76,14 @@ async function finish() {
   if (seen.over) return;
   seen.over = true;
   clearInterval(ticking);
-  await renewParts();
+  await showOutcome();
+}
+
+async function showOutcome() {
+  if (!(await renewParts())) {
+    setTimeout(showOutcome, LOOK_EVERY);
+    return;
+  }
   const title = document.getElementById("outcome-title");
   say(title ? `${title.textContent}. ${title.nextElementSibling.textContent}` : "The command has ended.");
   const active = document.activeElement;

@@ -11,7 +11,10 @@ async function look() {
     const now = await fetchJson(page.dataset.url);
     const print = now && JSON.stringify([now.state, now.health, now.health_detail, now.updated_at, now.services]);
     if (print && known && print !== known.print) {
-      await renewParts();
+      if (!(await renewParts())) {
+        setTimeout(look, LOOK_EVERY);
+        return;
+      }
       if (now.health !== known.health || now.state !== known.state) {
         page.querySelector("[data-said]").textContent = `Health: ${now.health}. State: ${now.state_name.toLowerCase()}.`;
       }
@@ -27,9 +30,9 @@ async function showLogs(details) {
   text.textContent = "Fetching …";
   try {
     const answer = await fetch(details.dataset.logs, { headers: { Accept: "application/json" } });
-    const document = await answer.json();
-    if (!answer.ok) throw new Error(document.detail ?? "The logs could not be read.");
-    text.textContent = document.items.map((item) => item.line).join("\n") || "Nothing was written yet.";
+    const found = await answer.json();
+    if (!answer.ok) throw new Error(found.detail ?? "The logs could not be read.");
+    text.textContent = found.items.map((item) => item.line).join("\n") || "Nothing was written yet.";
     text.scrollTop = text.scrollHeight;
   } catch (error) {
     text.textContent = error.message;

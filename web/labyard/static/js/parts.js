@@ -2,25 +2,35 @@
 // stay the only place where markup is written.
 import { localiseTimes } from "./times.js";
 
-/** Fetch this page again and exchange its `data-live` parts; keeps the focus where it was. */
+const written = new WeakMap(); // part to the markup it was last given
+
+/**
+ * Fetch this page again and exchange its `data-live` parts; keeps the focus where it was.
+ * Says whether that was possible: not while the network is away.
+ */
 export async function renewParts() {
-  const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) {
-    window.location.reload();
-    return;
+  let page;
+  try {
+    const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+    if (answer.redirected) window.location.reload(); // to the sign-in form
+    if (!answer.ok || answer.redirected) return false;
+    page = await answer.text();
+  } catch {
+    return false;
   }
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = new DOMParser().parseFromString(page, "text/html");
   const focused = document.activeElement?.id;
   for (const part of document.querySelectorAll("[data-live]")) {
     const newer = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (newer && newer.innerHTML !== part.dataset.written) {
-      const written = newer.innerHTML;
+    const markup = newer?.innerHTML;
+    if (newer && markup !== written.get(part)) {
+      written.set(part, markup);
       part.replaceChildren(...document.adoptNode(newer).childNodes);
-      part.dataset.written = written;
       localiseTimes(part);
     }
   }
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
+  return true;
 }
 
 /** The JSON at `url`, or null if there is none to be had now. */
