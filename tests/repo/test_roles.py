@@ -34,10 +34,17 @@ each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 each_service = pytest.mark.parametrize("role", SERVICE_ROLES, ids=lambda role: role.name)
 
 
+class AnsibleLoader(yaml.SafeLoader):
+    """YAML as Ansible reads it; what a tag such as `!unsafe` says is left out."""
+
+
+AnsibleLoader.add_multi_constructor("!", lambda loader, _tag, node: loader.construct_scalar(node))
+
+
 @functools.cache
 def load(path: Path) -> Any:
     """The YAML document in `path`; None if it is empty."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=AnsibleLoader)  # noqa: S506 - a SafeLoader
 
 
 def entry_points(role: Path) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def take_back(error: DomainError, form: FlaskForm, about: FlaskForm | None = Non
     """
     session().rollback()
     left = show_errors(form, error.errors)
-    for name in [name for name in left if about is not None and name in about]:
-        field = about[name]
-        field.errors = [*field.errors, left.pop(name)]
+    for name in list(left):
+        if about is not None and name in about:
+            field = about[name]
+            field.errors = [*field.errors, left.pop(name)]
     return left if left or error.errors else {"": error.detail}

@@ -60,6 +60,8 @@ def connect_engine(options: Mapping[str, Any] | None = None) -> Engine:
             "install it there with: pip install 'docker>=7.1'."
         ) from error
     host = chosen["docker_host"]
+    if host.startswith("unix://") and not os.path.exists("/" + host.removeprefix("unix://").lstrip("/")):
+        raise _connection_error(host, FileNotFoundError("No such file"))
     tls = _tls_config(chosen)
     if tls and host.startswith("tcp://"):
         host = "https://" + host.removeprefix("tcp://")

@@ -36,7 +36,7 @@ class Reason:
 
     def sentence(self) -> str:
         """The message with the last line of the log."""
-        return f"{self.message} Its last words: {self.log[-1].strip()}" if self.log else self.message
+        return f'{self.message} Its last words: "{self.log[-1].strip()[:300]}".' if self.log else self.message
 
 
 #: (pattern in the error of a task, cause, words after "Service x "). ``{1}`` is the first group.

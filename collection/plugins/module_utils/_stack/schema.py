@@ -54,12 +54,12 @@ class Table:
             elif key in self.forbidden:
                 raise ComposeError(f"this key is not possible on a swarm; {self.forbidden[key]}", here)
             elif not (key.startswith("x-") or key in self.silent):
-                raise ComposeError(f"this key is not known{self._suggestion(key)}.", here)
+                raise ComposeError(f"this key is not known{self._suggestion(key)}", here)
         return result
 
     def _suggestion(self, key: str) -> str:
         near = difflib.get_close_matches(key, [*self.keys, *self.ignored], 1)
-        return f"; did you mean {near[0]!r}" if near else ""
+        return f"; did you mean {near[0]!r}?" if near else "."
 
 
 _KEEP_NULL = frozenset({"command", "entrypoint"})

@@ -1,7 +1,8 @@
 """Print one hash of all code that the console's processes have loaded once they run.
 
-That is the files of the package, those of the collection it reads its forms
-from, and the versions of everything installed beside them.
+That is the package, what it uses of the collection (shared code, and the argument
+specs that its forms are made from) and the versions of everything installed beside
+them. Plays read the rest of the collection anew each time.
 """
 
 import hashlib
@@ -9,11 +10,13 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 
-def folders():
-    """Folders of the package and of the collection."""
-    for name in ("labyard", "ansible_collections.labyard.platform"):
-        for folder in import_module(name).__path__:
-            yield Path(folder).resolve()
+def loaded_files():
+    """Files that the processes read once."""
+    (package,) = (Path(folder).resolve() for folder in import_module("labyard").__path__)
+    yield from package.rglob("*")
+    for folder in import_module("ansible_collections.labyard.platform").__path__:
+        yield from Path(folder).resolve().glob("plugins/module_utils/**/*")
+        yield from Path(folder).resolve().glob("roles/*/meta/*")
 
 
 def main():
@@ -21,11 +24,10 @@ def main():
     digest = hashlib.sha256()
     for name in sorted(f"{found.name}=={found.version}" for found in metadata.distributions()):
         digest.update(name.encode())
-    for folder in folders():
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(folder)).encode())
-                digest.update(path.read_bytes())
+    for path in sorted(set(loaded_files())):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(str(path).encode())
+            digest.update(path.read_bytes())
     print(digest.hexdigest()[:16])
 
 
