@@ -36,6 +36,7 @@ class Pair:
     console: float
     bare: float
     first: str  # which of the two was measured first
+    steps: dict[str, float]  # what of the console's time went into each step of the run
 
     @property
     def ratio(self) -> float:
@@ -49,7 +50,7 @@ def measure_launches(pairs: int) -> list[Pair]:
     try:
         with started_console(engine) as console:
             # Unmeasured: it warms what can be warm, and its service is the spec of the bare way.
-            _, spec = _launch_by_console(console, engine, "warm-up")
+            _, _, spec = _launch_by_console(console, engine, "warm-up")
             _launch_bare(engine, spec)
             return [_measure_pair(console, engine, spec, number) for number in range(pairs)]
     finally:
@@ -58,30 +59,43 @@ def measure_launches(pairs: int) -> list[Pair]:
 
 
 def print_table(pairs: list[Pair]) -> None:
-    """The measured pairs and their summary, as a Markdown table on standard output."""
+    """The measured pairs, their summary and the steps, as Markdown tables on standard output."""
     print("Launch of a notebook: console (POST to COMPLETED) against the bare Engine API call\n")
     print("| pair | first | console, s | bare, s | ratio |")
     print("|---:|---|---:|---:|---:|")
     for number, pair in enumerate(pairs, start=1):
         print(f"| {number} | {pair.first} | {pair.console:.2f} | {pair.bare:.2f} | {pair.ratio:.2f} |")
     columns = [[getattr(pair, name) for pair in pairs] for name in ("console", "bare", "ratio")]
-    medians = " | ".join(f"{statistics.median(column):.2f}" for column in columns)
-    spreads = " | ".join(f"{min(column):.2f}–{max(column):.2f}" for column in columns)  # noqa: RUF001
-    print(f"| median | | {medians} |")
-    print(f"| min–max | | {spreads} |")  # noqa: RUF001
+    print(f"| median | | {' | '.join(f'{statistics.median(column):.2f}' for column in columns)} |")
+    print(f"| min to max | | {' | '.join(map(_spread, columns))} |")
+    print("\nWhere the console's time goes\n")
+    print("| step | median, s | min to max |")
+    print("|---|---:|---:|")
+    for step in pairs[0].steps:
+        seconds = [pair.steps[step] for pair in pairs]
+        print(f"| {step} | {statistics.median(seconds):.2f} | {_spread(seconds)} |")
+
+
+def _spread(column: list[float]) -> str:
+    return f"{min(column):.2f} to {max(column):.2f}"
 
 
 def _measure_pair(console: Any, engine: docker.DockerClient, spec: dict[str, Any], number: int) -> Pair:
     if number % 2:
         bare = _launch_bare(engine, spec)
-        by_console, _ = _launch_by_console(console, engine, f"pair-{number}")
-        return Pair(by_console, bare, "bare")
-    by_console, _ = _launch_by_console(console, engine, f"pair-{number}")
-    return Pair(by_console, _launch_bare(engine, spec), "console")
+        seconds, steps, _ = _launch_by_console(console, engine, f"pair-{number}")
+        return Pair(seconds, bare, "bare", steps)
+    seconds, steps, _ = _launch_by_console(console, engine, f"pair-{number}")
+    return Pair(seconds, _launch_bare(engine, spec), "console", steps)
 
 
-def _launch_by_console(console: Any, engine: docker.DockerClient, name: str) -> tuple[float, dict[str, Any]]:
-    """Seconds to COMPLETED, and the spec of the service on the swarm; the deployment is removed."""
+def _launch_by_console(
+    console: Any, engine: docker.DockerClient, name: str
+) -> tuple[float, dict[str, float], dict[str, Any]]:
+    """Seconds to COMPLETED, seconds of each step, and the spec of the service on the swarm.
+
+    The deployment is removed.
+    """
     body = {"plan": "notebook", "phase": "install", "name": name, "params": _PARAMS}
     begun = time.monotonic()
     command = console.issue(**body)
@@ -95,7 +109,13 @@ def _launch_by_console(console: Any, engine: docker.DockerClient, name: str) -> 
     spec: dict[str, Any] = copy.deepcopy(service.attrs["Spec"])
     removal = console.issue(plan="notebook", phase="remove", name=name, params={"keep_data": False})
     assert console.finish(removal)["state"] == 5
-    return seconds, spec
+    return seconds, _steps_of(command, seconds), spec
+
+
+def _steps_of(command: dict[str, Any], seconds: float) -> dict[str, float]:
+    """Seconds of each step as the console shows them; the first row is what lies outside the steps."""
+    steps = {task["name"]: float(task["seconds"] or 0) for task in command["tasks"]}
+    return {"queue, start of the play, end": seconds - sum(steps.values()), **steps}
 
 
 def _launch_bare(engine: docker.DockerClient, spec: dict[str, Any]) -> float:

@@ -103,12 +103,13 @@ def run_play(folder: Path, task: dict[str, Any], *arguments: str) -> subprocess.
 
 
 @contextmanager
-def taken_port() -> Iterator[int]:
-    """A TCP port that this process holds on all addresses."""
+def port_held(port: int) -> Iterator[None]:
+    """Hold a TCP port on all addresses, as some program might."""
     with socket.socket() as holder:
-        holder.bind(("0.0.0.0", 0))  # noqa: S104 - a port must be taken as docker takes it
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("0.0.0.0", port))  # noqa: S104 - docker publishes on all addresses too
         holder.listen()
-        yield int(holder.getsockname()[1])
+        yield
 
 
 def docker_command(*arguments: str) -> str:

@@ -9,11 +9,12 @@ from apiflask import APIFlask, HTTPError
 from flask import Request, Response, g, jsonify, redirect, render_template, request, url_for
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from .accounts.keys import find_key_owner
 from .context import session
-from .errors import DomainError, Unauthorized
+from .errors import DomainError, Unauthorized, Unavailable
 from .models import User, db
 from .web_requests import request_id
 
@@ -44,6 +45,7 @@ def install_security(app: APIFlask) -> None:
     app.register_error_handler(DomainError, _answer_domain_error)
     app.register_error_handler(CSRFError, _answer_csrf_error)
     app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(OperationalError, _answer_no_database)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -75,6 +77,8 @@ def problem(
 
 
 def _load_session_user(session_id: str) -> User | None:
+    if g.get("answering_error"):
+        return None  # the error may be that the database is away
     number, _, epoch = session_id.partition(":")
     user = db.session.get(User, int(number)) if number.isdigit() else None
     return user if user is not None and user.active and str(user.session_epoch) == epoch else None
@@ -150,6 +154,11 @@ def _answer_http_error(error: HTTPException) -> Any:
     return response
 
 
+def _answer_no_database(error: OperationalError) -> Any:
+    logging.getLogger(__name__).error("request %s: %s", request_id(), error)
+    return _answer_domain_error(Unavailable("The database does not answer. Try again in a moment."))
+
+
 def _answer_unexpected(error: Exception) -> Any:
     db.session.rollback()
     logging.getLogger(__name__).error("request %s failed", request_id(), exc_info=error)
@@ -166,6 +175,7 @@ def _answer(
 ) -> Response:
     if wants_problem():
         return problem(status, kind, title, detail, errors)
+    g.answering_error = status >= 500
     body = render_template(
         "error.html", status=status, title=title, detail=detail, errors=errors or {}, request_id=request_id()
     )

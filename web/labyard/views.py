@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
+
 from .catalog.plans import configuration_of
 from .models import Command, Deployment, Event, Plan, Task
 
@@ -27,7 +29,7 @@ def show_deployment(deployment: Deployment) -> dict[str, Any]:
         "health": deployment.health,
         "health_detail": deployment.health_detail,
         "message": deployment.message,
-        "stack": f"{deployment.plan.name}-{deployment.id}",
+        "stack": stack_name(deployment.plan.name, deployment.id),
         "params": deployment.params,
         "endpoints": show_endpoints(deployment),
         "services": deployment.services,

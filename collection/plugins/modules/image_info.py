@@ -66,6 +66,7 @@ labels:
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -87,29 +88,41 @@ def pinned_reference(name: str, image: dict[str, Any]) -> str | None:
     return pinned if content and pinned in (image.get("RepoTags") or ()) else None
 
 
+def argument_spec() -> dict[str, Any]:
+    """The options, see DOCUMENTATION."""
+    return {**docker_argument_spec(), "name": {"type": "str", "required": True}}
+
+
+def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Look at the image; the result is the module's.
+
+    Raises StackError with a sentence for the person who reads it.
+    """
+    name = options["name"]
+    try:
+        image = connect_engine(options).get(f"/images/{quote(name, safe='/:@')}/json")
+    except NotFound as error:
+        raise StackError(
+            f"The image {name} is not on this Docker engine: `make up` (playbooks/local.yml) builds it."
+        ) from error
+    pinned = pinned_reference(name, image)
+    return {
+        "changed": False,
+        "image": pinned or name,
+        "pinned": pinned is not None,
+        "id": image["Id"],
+        "labels": (image.get("Config") or {}).get("Labels") or {},
+    }
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={**docker_argument_spec(), "name": {"type": "str", "required": True}},
-        supports_check_mode=True,
-    )
-    name = module.params["name"]
+    module = AnsibleModule(argument_spec(), supports_check_mode=True)
     try:
-        image = connect_engine(module.params).get(f"/images/{name}/json")
-    except NotFound:
-        module.fail_json(
-            msg=f"The image {name} is not on this Docker engine: `make up` (playbooks/local.yml) builds it."
-        )
+        result = run(module.params, module.check_mode)
     except StackError as error:
         module.fail_json(msg=str(error))
-    pinned = pinned_reference(name, image)
-    module.exit_json(
-        changed=False,
-        image=pinned or name,
-        pinned=pinned is not None,
-        id=image["Id"],
-        labels=(image.get("Config") or {}).get("Labels") or {},
-    )
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,8 @@ volumes:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
@@ -98,34 +100,43 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.ports impo
 )
 
 
+def argument_spec() -> dict[str, Any]:
+    """The options, see DOCUMENTATION."""
+    return {
+        **docker_argument_spec(),
+        "stack": {"type": "str", "required": True},
+        "range_start": {"type": "int", "required": True},
+        "range_end": {"type": "int", "required": True},
+        "labels": {"type": "dict", "default": {}},
+    }
+
+
+def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Do what the options say; the result is the module's.
+
+    Raises StackError with a sentence for the person who reads it.
+    """
+    engine = connect_engine(options)
+    volumes = read_volumes(engine, options["stack"])
+    claim = claim_port(
+        engine,
+        options["stack"],
+        PortRange(options["range_start"], options["range_end"]),
+        {name: str(value) for name, value in options["labels"].items()},
+        is_free=nothing_listens if engine.host.startswith("unix://") else lambda _port: True,
+        dry_run=check_mode,
+    )
+    return {"changed": claim.changed, "port": claim.port, "volumes": volumes}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **docker_argument_spec(),
-            "stack": {"type": "str", "required": True},
-            "range_start": {"type": "int", "required": True},
-            "range_end": {"type": "int", "required": True},
-            "labels": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
+    module = AnsibleModule(argument_spec(), supports_check_mode=True)
     try:
-        ports = PortRange(given["range_start"], given["range_end"])
-        engine = connect_engine(given)
-        volumes = read_volumes(engine, given["stack"])
-        claim = claim_port(
-            engine,
-            given["stack"],
-            ports,
-            {name: str(value) for name, value in given["labels"].items()},
-            is_free=nothing_listens if engine.host.startswith("unix://") else lambda _port: True,
-            dry_run=module.check_mode,
-        )
-    except (StackError, ValueError) as error:
+        result = run(module.params, module.check_mode)
+    except StackError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=claim.changed, port=claim.port, volumes=volumes)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -149,17 +149,27 @@ def judge_health(services: list[dict[str, Any]]) -> str:
     return "degraded"
 
 
+def argument_spec() -> dict[str, Any]:
+    """The options, see DOCUMENTATION."""
+    return {**docker_argument_spec(), "stack": {"type": "str", "required": True}}
+
+
+def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Look at the stack; the result is the module's.
+
+    Raises StackError with a sentence for the person who reads it.
+    """
+    return {"changed": False, **read_stack(connect_engine(options), options["stack"])}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={**docker_argument_spec(), "stack": {"type": "str", "required": True}},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec(), supports_check_mode=True)
     try:
-        found = read_stack(connect_engine(module.params), module.params["stack"])
+        result = run(module.params, module.check_mode)
     except StackError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.ports impo
     CLAIM_LABEL,
     STACK_LABEL,
     Claim,
+    NoPortRange,
     PortRange,
     PortsUsedUp,
     claim_port,
@@ -130,7 +131,7 @@ def test_read_published_ports_when_one_is_left_to_the_engine_then_it_is_no_port(
 
 @pytest.mark.parametrize(("first", "last"), [(0, 10), (10, 9), (1, 65536)])
 def test_port_range_when_it_is_none_then_says_so(first: int, last: int) -> None:
-    with pytest.raises(ValueError, match="is no range of ports"):
+    with pytest.raises(NoPortRange, match="is no range of ports"):
         PortRange(first, last)
 
 

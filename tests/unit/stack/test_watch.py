@@ -250,6 +250,16 @@ def test_task_without_a_node_then_cause_after_the_grace(error: str, cause: str, 
     assert words in reason.message
 
 
+def test_task_without_a_node_while_its_former_one_stops_then_no_failure() -> None:
+    watch, web = new_watch(pending_grace=10), service()
+    error = "no suitable node (host-mode port already in use on 1 node)"
+    former, waiting = task(web, wanted="shutdown"), task(web, "pending", 2, error=error)
+    for now in (0, 20, 40):
+        assert not look(watch, web, former, waiting, now=now).failed
+    assert not look(watch, web, task(web, "shutdown"), waiting, now=45).failed
+    assert look(watch, web, task(web, "shutdown"), waiting, now=55).failed
+
+
 def test_global_service_without_any_node_then_constraints() -> None:
     web = service(
         Mode={"Global": {}},

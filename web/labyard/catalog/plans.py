@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -52,7 +53,7 @@ def save_plans(session: Session, specs: Iterable[PlanSpec]) -> list[str]:
     return [spec.name for spec in specs if save_plan(session, spec)]
 
 
-def plans_for(person: User) -> Select[tuple[Plan]]:
+def plans_for(person: User) -> Select[Any]:
     """The plans that `person` may order; an admin sees hidden ones too."""
     query = select(Plan).where(Plan.retired_at.is_(None)).order_by(Plan.title)
     return query if person.is_admin else query.where(Plan.visible.is_(True))

@@ -126,12 +126,13 @@ def _new(
         _merge(configuration_of(plan), plan, request.phase, request.params)
     except InvalidInput as error:
         errors |= error.errors
-    if errors:
-        raise InvalidInput("Some fields are not right.", errors)
     name = str(request.name)
-    found = _find_by_name(session, person, project, name)
-    if found is not None:
-        raise _name_taken(found)
+    found = None if "name" in errors else _find_by_name(session, person, project, name)
+    taken = None if found is None else _name_taken(found)
+    if errors:
+        raise InvalidInput("Some fields are not right.", errors | (taken.errors if taken else {}))
+    if taken:
+        raise taken
     return _create_deployment(session, person, plan, project, name, sealer)
 
 

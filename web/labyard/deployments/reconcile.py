@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 from labyard.clock import Clock, utc_now
 from labyard.models import Deployment, Health, State
 
@@ -30,8 +31,14 @@ def reconcile(session: Session, seen: Mapping[str, Sequence[ServiceView]], clock
             deployment.health_at = now
             changed += 1
         if health != Health.MISSING:
+            stack = stack_name(deployment.plan.name, deployment.id)
             deployment.services = [
-                {"name": s.name, "image": s.image, "replicas": s.desired, "running": s.running}
+                {
+                    "name": s.name.removeprefix(f"{stack}_"),
+                    "image": s.image,
+                    "replicas": s.desired,
+                    "running": s.running,
+                }
                 for s in services
             ]
     return changed

@@ -68,7 +68,7 @@ def prepare_folder(
 def forget_secrets(folder: Path) -> None:
     """Take away what only the run needed to know: the request and the secrets beside it."""
     (folder / "request.json").unlink(missing_ok=True)
-    for name in ("secrets", "env"):
+    for name in ("request.json.secrets", "env"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -50,6 +50,7 @@ class Field:
     pattern: str = ""  # of a str
     key_pattern: str = ""  # of a dict's keys
     item_pattern: str = ""  # of a list's items
+    rule: str = ""  # what the patterns ask for, in words, after "must be"
     max_length: int | None = None  # characters, of a str and of every item and value
     max_items: int | None = None  # of a list or dict
     placeholder: str = ""
@@ -228,6 +229,7 @@ def _join_field(
         pattern=str(about.get("pattern", "")),
         key_pattern=str(about.get("key_pattern", "")),
         item_pattern=str(about.get("item_pattern", "")),
+        rule=str(about.get("rule", "")),
         max_length=about.get("max_length"),
         max_items=about.get("max_items"),
         placeholder=str(about.get("placeholder", "")),

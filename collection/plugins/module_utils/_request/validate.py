@@ -90,7 +90,7 @@ def clean_value(field: Field, value: Any) -> Any:
     if field.type in ("int", "float"):
         _check_range(field, value)
     elif field.type == "str":
-        _check_text(value, field.pattern, field.max_length)
+        _check_text(value, field.pattern, field.max_length, field.rule)
     elif field.type == "list":
         return _check_items(field, value)
     elif field.type == "dict":
@@ -161,14 +161,16 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else str(value)
 
 
-def _check_text(text: str, pattern: str, max_length: int | None) -> None:
+def _check_text(text: str, pattern: str, max_length: int | None, rule: str) -> None:
     longest = max_length or _LONGEST_TEXT
     if len(text) > longest:
         raise ValueError(f"is too long: at most {longest} characters")
     if "\x00" in text:
         raise ValueError("must not contain a NUL character")
     if pattern and not re.fullmatch(pattern, text):
-        raise ValueError(f"{_shorten(text)} is not allowed here; it must match {pattern}")
+        raise ValueError(
+            f"{_shorten(text)} is not allowed here; it must be {rule or f'text of the form {pattern}'}"
+        )
 
 
 def _check_items(field: Field, items: list[Any]) -> list[Any]:
@@ -183,6 +185,7 @@ def _check_items(field: Field, items: list[Any]) -> list[Any]:
             choices=field.choices,
             pattern=field.item_pattern,
             max_length=field.max_length,
+            rule=field.rule,
         )
         try:
             clean.append(clean_value(inner, item))
@@ -202,9 +205,9 @@ def _check_entries(field: Field, entries: Mapping[Any, Any]) -> dict[str, str]:
         if not isinstance(value, _SCALARS):
             raise ValueError(f"{_shorten(key)}: must be a text or a number")
         text = str(value).lower() if isinstance(value, bool) else str(value)
+        _check_text(key, field.key_pattern, 256, field.rule)
         try:
-            _check_text(key, field.key_pattern, 256)
-            _check_text(text, field.item_pattern, field.max_length)
+            _check_text(text, field.item_pattern, field.max_length, field.rule)
         except ValueError as error:
             raise ValueError(f"{_shorten(key)}: {error}") from None
         clean[key] = text

@@ -34,6 +34,10 @@ class Api(Protocol):
     def delete(self, path: str) -> None: ...
 
 
+class NoPortRange(StackError):
+    """Two numbers that are no range of ports."""
+
+
 class PortsUsedUp(StackError):
     """No port of the range is free; the text says who has them and what to do."""
 
@@ -47,7 +51,7 @@ class PortRange:
 
     def __post_init__(self) -> None:
         if not 1 <= self.first <= self.last <= 65535:
-            raise ValueError(
+            raise NoPortRange(
                 f"{self.first} to {self.last} is no range of ports: give two numbers from 1 to 65535, "
                 "the lower one first"
             )

@@ -76,7 +76,7 @@ class Watch:
                 failed.append(Reason(name, "unknown", f"Service {name} was removed by somebody else."))
                 continue
             own = [task for task in tasks if task.get("ServiceID") == service["ID"]]
-            reason = self._failure(service, own, now)
+            reason = self._failure(service, own, now, room_is_coming=any(map(_is_leaving, tasks)))
             if reason:
                 failed.append(reason)
             elif not self._has_settled(service, own, now):
@@ -111,7 +111,9 @@ class Watch:
             )
         return Reason(name, "stopping", f"Service {name} is still stopping its former tasks; wait longer.")
 
-    def _failure(self, service: Service, own: Sequence[Task], now: float) -> Reason | None:
+    def _failure(
+        self, service: Service, own: Sequence[Task], now: float, room_is_coming: bool
+    ) -> Reason | None:
         name = service["Spec"]["Name"]
         update = (service.get("UpdateStatus") or {}).get("State")
         if name in self.touched and update in _UPDATE_ENDED_BADLY:
@@ -124,6 +126,8 @@ class Watch:
             recovered = any(slot_of(task) == slot and state_of(task) == "running" for task in current)
             if owner == name and not recovered and (reason := self._enough(service, failures)):
                 return reason
+        if room_is_coming:
+            self._pending.clear()
         return self._stuck(service, current, now)
 
     def _enough(self, service: Service, failures: Mapping[str, Task]) -> Reason | None:
@@ -185,10 +189,14 @@ def _is_complete(service: Service, own: Sequence[Task], touched: bool) -> bool:
     if kind_of(service) == "Global":
         wanted = max(1, len({slot_of(task) for task in current if task.get("DesiredState") == "running"}))
     former = [task for task in own if task["ID"] not in ids and task.get("DesiredState") == "running"]
-    leaving = [task for task in own if not is_wanted(task) and state_of(task) not in ENDED]
-    if wanted == 0 and leaving:
+    if wanted == 0 and any(map(_is_leaving, own)):
         return False
     return len(good) >= wanted and not former and (wanted > 0 or not good)
+
+
+def _is_leaving(task: Task) -> bool:
+    """Whether a task is being stopped: it holds its port and its memory until it has ended."""
+    return not is_wanted(task) and state_of(task) not in ENDED
 
 
 def _max_attempts(service: Service) -> int:
