@@ -55,8 +55,8 @@ purge: $(VENV)/.labyard ## Remove all that "make up" made, data included, after 
 .PHONY: test
 test: test-setup ## All of the below, stopping at the first part that fails
 	@$(MAKE) lint
+	@$(MAKE) test-molecule ARGS=
 	@$(MAKE) test-python
-	@$(MAKE) test-molecule
 
 .PHONY: lint
 lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint

@@ -56,6 +56,8 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
     return {
         "SECRET_KEY": settings.key(),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        # A live page takes a connection only for the moment of a look; there may be many pages.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 10, "max_overflow": 40},
         "BOOTSTRAP_SERVE_LOCAL": True,
         "BOOTSTRAP_BTN_STYLE": "primary",
         "SESSION_COOKIE_NAME": "labyard",

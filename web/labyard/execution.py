@@ -32,6 +32,9 @@ def see_through(command_id: str, worker: str) -> None:
     session().commit()
     if fence is None:
         return
+    if _cancelled_in_the_queue(command_id):
+        _fail(command_id, fence, "cancelled", "")
+        return
     try:
         folder, verdict = _watch(command_id, fence)
         _record(command_id, fence, folder, verdict)
@@ -41,7 +44,7 @@ def see_through(command_id: str, worker: str) -> None:
     except OSError as error:
         # The run could not be prepared or started: no disk, no permission, no Python.
         session().rollback()
-        _fail(command_id, fence, f"The run could not be started: {error.strerror or error}.")
+        _fail(command_id, fence, "not-started", f"The run could not be started: {error.strerror or error}.")
 
 
 @dataclass
@@ -98,6 +101,11 @@ def _watch(command_id: str, fence: int) -> tuple[Path, Verdict]:
     return folder, supervise_run(process, folder, left_over.total_seconds(), watcher, reap)
 
 
+def _cancelled_in_the_queue(command_id: str) -> bool:
+    command = session().get_one(Command, command_id)
+    return command.cancel_requested and not command.runs
+
+
 def _take_over(run: Run, fence: int) -> Path:
     run.fence = fence
     return Path(run.folder)
@@ -124,7 +132,7 @@ def _record(command_id: str, fence: int, folder: Path, verdict: Verdict) -> None
     forget_secrets(folder)
 
 
-def _fail(command_id: str, fence: int, message: str) -> None:
+def _fail(command_id: str, fence: int, reason: str, message: str) -> None:
     begin_writing()
-    fail_command(session(), command_id, fence, "not-started", message)
+    fail_command(session(), command_id, fence, reason, message)
     session().commit()

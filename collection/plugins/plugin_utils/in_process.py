@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -46,12 +47,18 @@ class InProcessAction(ActionBase):
 
     def _is_here(self, task_vars: Mapping[str, Any]) -> bool:
         """Whether a module would run on this machine with nothing that sets it apart from us."""
-        interpreter = self._templar.template(task_vars.get("ansible_python_interpreter", "auto"))
+        interpreter = str(self._templar.template(task_vars.get("ansible_python_interpreter", "auto")))
         return (
             self._connection.transport == "local"
             and not self._play_context.become
             and not self._task.async_val
             and not any(self._task.environment or ())
-            and (interpreter == sys.executable or str(interpreter).startswith("auto"))
+            and (interpreter.startswith("auto") or _is_ours(interpreter))
             and importlib.util.find_spec("docker") is not None
         )
+
+
+def _is_ours(interpreter: str) -> bool:
+    """Whether `interpreter` is the Python that runs us; python and python3 of one folder are the same."""
+    theirs, ours = Path(interpreter), Path(sys.executable)
+    return theirs.parent == ours.parent and theirs.exists() and theirs.samefile(ours)

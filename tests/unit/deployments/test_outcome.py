@@ -11,6 +11,7 @@ from labyard.artifacts.outcome import RunOutcome
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.deployments.outcome import begin_command, fail_command, record_outcome
+from labyard.execution import see_through
 from labyard.models import Command, State, User
 from labyard.models.base import begin_writing
 from labyard.runs.claim import LeaseLost, claim_command
@@ -143,3 +144,20 @@ def test_command_that_could_not_start_is_failed_with_the_cause(person: User) -> 
     fail_command(session(), command.id, fence, "not-started", "There is no space left.")
     assert (command.state, command.reason) == (State.FAILED, "not-started")
     assert command.deployment.state == State.FAILED
+
+
+def test_command_cancelled_while_it_waited_never_runs(person: User) -> None:
+    begin_writing()
+    command = submit_command(
+        session(), person, CommandRequest("install", plan="notebook", name="demo"), context().sealer
+    )
+    command.cancel_requested = True
+    session().commit()
+    see_through(command.id, "worker")
+    session().refresh(command)
+    assert (command.state, command.reason, command.message) == (
+        State.FAILED,
+        "cancelled",
+        "The command was cancelled.",
+    )
+    assert command.runs == []

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 from labyard.artifacts.outcome import RunOutcome
 from labyard.artifacts.steps import finish_steps
 from labyard.clock import Clock, utc_now
@@ -19,8 +20,11 @@ from .progress import read_steps, write_steps
 _WORDS = {
     "timeout": "The command took longer than the {timeout} s it may take and was stopped.",
     "cancelled": "The command was cancelled.",
-    "lost": "The run was cut off before it ended (its process or its worker went away). Run it again.",
+    "lost": "The run was cut off before it ended: its process or its machine went away.",
 }
+_LEFT = (
+    " What it had made so far stands on the swarm under {stack}; retry the command, or remove the deployment."
+)
 
 
 def begin_command(
@@ -97,7 +101,9 @@ def _failure_message(command: Command, outcome: RunOutcome, reason: str) -> str:
     template = _WORDS.get(reason)
     if template is None:
         return outcome.error
-    return template.format(timeout=command.timeout)
+    deployment = command.deployment
+    left = _LEFT.format(stack=stack_name(deployment.plan.name, deployment.id)) if command.runs else ""
+    return template.format(timeout=command.timeout) + left
 
 
 def _change_deployment(

@@ -61,9 +61,9 @@ def read_services(client: docker.APIClient, deployment_id: str | None = None) ->
 
 def read_logs(client: docker.APIClient, deployment_id: str, lines: int) -> list[dict[str, str]]:
     """The last `lines` lines of each service of the deployment: service, line."""
-    found = []
+    found: list[dict[str, str]] = []
     for service in client.services(filters={"label": f"{_LABEL}={deployment_id}"}):
-        raw = client.service_logs(service["ID"], stdout=True, stderr=True, tail=lines)
+        raw = client.service_logs(service["ID"], stdout=True, stderr=True, tail=str(lines))
         text = b"".join(raw).decode("utf-8", errors="replace")
         name = service["Spec"]["Name"]
         found.extend({"service": name, "line": line} for line in text.splitlines())

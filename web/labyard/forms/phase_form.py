@@ -37,7 +37,7 @@ def build_form(phase: PhaseSpec, fixed: Mapping[str, Any], current: Mapping[str,
         for f in phase.fields
         if f.name not in fixed
     }
-    return form_class(data=data)  # type: ignore[no-any-return]
+    return form_class(data=data)
 
 
 def form_groups(phase: PhaseSpec, form: FlaskForm) -> list[FieldGroup]:

@@ -27,7 +27,9 @@ class SwarmClient:
         """A key that only managers of the swarm can read, for keyed hashes; empty if it is not shown.
 
         :raises NotAManager:
+        :raises ApiTooOld: the counts of tasks need API 1.41
         """
+        self.engine.require_api("1.41", "A stack")
         swarm = self.engine.require_manager()
         return str((swarm.get("JoinTokens") or {}).get("Manager") or "").encode()
 

@@ -135,10 +135,23 @@ def handle_failure(
     if problems:
         words = f"What ran before could not all be put back: {'; '.join(problems)}."
     elif journal.replaced or journal.removed:
-        words = "What ran before was put back."
+        words = _words_for_put_back(client, stack, journal, settings)
     else:
         words = "What this call had created was removed again."
     raise _extended(error, words) from error
+
+
+def _words_for_put_back(client: SwarmClient, stack: str, journal: Journal, settings: Settings) -> str:
+    """Wait until what was put back runs again, and say whether it does."""
+    if not settings.wait:
+        return "What ran before was put back."
+    names = {*journal.replaced, *journal.removed}
+    known = ended_tasks(client, stack)
+    try:
+        wait_until_converged(client, stack, names, timeout=UNDO_TIMEOUT, limits=settings.limits, known=known)
+    except StackError as error:
+        return f"What ran before was put back, but does not run either: {error}"
+    return "What ran before was put back and runs."
 
 
 def _extended(error: StackError, words: str) -> StackError:
