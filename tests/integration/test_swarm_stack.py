@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,8 @@ from tests.integration.stack_helpers import (
 
 LABEL = "com.docker.stack.namespace"
 HELD_PORT = 27390  # away from the ports that the kernel lends
-NOTHING: dict[str, list[str]] = {
-    kind: [] for kind in ("services", "networks", "secrets", "configs", "volumes")
-}
+KINDS = ("services", "networks", "secrets", "configs", "volumes")
+NOTHING: dict[str, list[str]] = {kind: [] for kind in KINDS}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,16 +37,28 @@ def image(engine: docker.DockerClient) -> str:
     return ensure_image(engine)
 
 
+@pytest.fixture(scope="module")
+def new_name() -> Iterator[Callable[[], str]]:
+    """Gives names for stacks; what the tests leave of them is removed at the end, all at once."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"{PREFIX}-{secrets.token_hex(4)}")
+        return names[-1]
+
+    yield make
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: stack_module(name, state="absent", remove_volumes=True), names))
+
+
 @pytest.fixture
-def stack() -> Iterator[str]:
-    """A name for a stack; what the test leaves of it is removed."""
-    name = f"{PREFIX}-{secrets.token_hex(4)}"
-    yield name
-    stack_module(name, state="absent", remove_volumes=True)
+def stack(new_name: Callable[[], str]) -> str:
+    """A name for a stack of the test."""
+    return new_name()
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any]]]:
+def shop(new_name: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """An installed stack with something of every kind, and its document."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "password").write_text("first-password")
@@ -65,11 +76,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
         "secrets": {"password": {"file": str(folder / "password")}},
         "configs": {"conf": {"content": "a: 1\n"}},
     }
-    name = f"{PREFIX}-{secrets.token_hex(4)}"
+    name = new_name()
     outcome = stack_module(name, source, interpolate=False, labels={"team": "tests"})
     assert outcome.changed
-    yield name, source
-    stack_module(name, state="absent", remove_volumes=True)
+    return name, source
 
 
 def own(engine: docker.DockerClient, stack: str) -> dict[str, list[str]]:
@@ -197,7 +207,7 @@ def test_update_that_fails_then_what_ran_before_runs_again(engine: docker.Docker
     bad = {"services": {"web": {"image": "labyard-test/missing:1"}, "new": service()}}
     error = failure_of(name, source, bad, **options)
     assert f"Service {name}_web cannot start: the image labyard-test/missing:1 is not there" in str(error)
-    assert "What ran before was put back." in str(error)
+    assert "What ran before was put back and runs." in str(error)
     assert not stack_module(name, source, **options).changed
     assert own(engine, name)["services"] == [f"{name}_db", f"{name}_web"]
 
@@ -249,7 +259,7 @@ HOPELESS: dict[str, tuple[dict[str, Any], str, str]] = {
     "image": (
         {"image": "labyard-test/none:2"},
         "image_missing",
-        "the image labyard-test/none:2 is not there",
+        "the image labyard-test/none:2 is not",
     ),
     "memory": (
         {"deploy": {"resources": {"reservations": {"memory": "9000g"}}}},
@@ -291,12 +301,12 @@ class Failed:
 
 @pytest.fixture(scope="module")
 def failures(
-    engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Failed]]:
+    engine: docker.DockerClient, new_name: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Failed]:
     """All hopeless deployments, each a stack of its own, at the same time."""
     key = tmp_path_factory.mktemp("hopeless") / "key"
     key.write_text("very-secret-words")
-    stacks = {name: f"{PREFIX}-{secrets.token_hex(4)}" for name in HOPELESS}
+    stacks = {name: new_name() for name in HOPELESS}
 
     def deploy(name: str) -> Failed:
         source = {"services": {"web": service(**HOPELESS[name][0])}, "secrets": {"key": {"file": str(key)}}}
@@ -304,9 +314,7 @@ def failures(
         return Failed(stacks[name], error, own(engine, stacks[name]))
 
     with port_held(HELD_PORT), ThreadPoolExecutor(len(HOPELESS)) as pool:
-        yield dict(zip(HOPELESS, pool.map(deploy, HOPELESS), strict=True))
-    for stack in stacks.values():
-        stack_module(stack, state="absent")
+        return dict(zip(HOPELESS, pool.map(deploy, HOPELESS), strict=True))
 
 
 @pytest.mark.parametrize("name", HOPELESS)

@@ -73,11 +73,13 @@ def run(arguments: list[str], cwd: Path, collections: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
-def installed(request: pytest.FixtureRequest, clean_copy: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=WAYS.values(), ids=WAYS.keys())
+def installed(
+    request: pytest.FixtureRequest, clean_copy: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A folder of collections into which ours was installed."""
     source = request.param.format(copy=clean_copy)
-    folder = tmp_path / "collections"
+    folder = tmp_path_factory.mktemp("galaxy") / "collections"
     # Forced, because the environment of the tests has the collection as well, by a link.
     arguments = ["collection", "install", source, "--force", "-p", str(folder)]
     run(["ansible-galaxy", *arguments], clean_copy, folder)
