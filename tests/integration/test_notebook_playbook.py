@@ -204,6 +204,17 @@ def test_remove_then_only_the_volume_stays_until_it_is_named(tmp_path: Path) -> 
         assert one.remains() == {}
 
 
+def test_remove_when_the_secrets_were_kept_here_then_they_are_forgotten(tmp_path: Path) -> None:
+    one = Deployment(tmp_path)
+    kept = tmp_path / "home" / "secrets" / one.id
+    kept.mkdir(mode=0o700, parents=True)
+    (kept / "token").write_text(TOKEN)
+    request = one.request("remove")
+    del request["secrets"]
+    succeed(one.play(request))
+    assert not kept.exists()
+
+
 @pytest.mark.parametrize(
     ("phase", "words"),
     [

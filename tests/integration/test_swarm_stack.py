@@ -349,6 +349,20 @@ def test_jobs_and_one_shots_then_converged_when_they_have_ended(stack: str) -> N
     assert not stack_module(stack, source).changed
 
 
+def test_prune_then_what_is_no_longer_named_goes(engine: docker.DockerClient, stack: str) -> None:
+    old = {"services": {"old": service(networks=["back"])}, "networks": {"back": {}}}
+    new = {"services": {"web": service(deploy={"replicas": 0})}}
+    stack_module(stack, new, old)
+    pruned = stack_module(stack, new, prune=True)
+    assert pruned.warnings == []
+    assert [f"{item['action']} {item['name']}" for item in pruned.actions] == [
+        f"remove {stack}_old",
+        f"remove {stack}_back",
+    ]
+    assert own(engine, stack)["services"] == [f"{stack}_web"]
+    assert own(engine, stack)["networks"] == [f"{stack}_default"]
+
+
 def test_external_network_missing_then_nothing_made(engine: docker.DockerClient, stack: str) -> None:
     source = {"services": {"web": service(networks=["out"])}, "networks": {"out": {"external": True}}}
     with pytest.raises(ComposeError, match="the external network 'out' does not exist"):

@@ -88,9 +88,14 @@ def load_request(
     request = parse_request(document, _plans_for(document, plans_file))
     configuration = _find_configuration(request.plan.configuration)
     options = resolve_options(configuration, request)
-    folder = Path(secrets_dir).expanduser().absolute() if secrets_dir else default_secrets_dir()
-    files = _secret_files(request, configuration, file, folder, dry_run)
-    return {**options, **_frame(request, options), "labyard_secret_files": files}
+    kept_in = Path(secrets_dir).expanduser().absolute() if secrets_dir else default_secrets_dir()
+    folder = kept_in / request.subject.id
+    return {
+        **options,
+        **_frame(request, options),
+        "labyard_secret_files": _secret_files(request, configuration, file, folder, dry_run),
+        "labyard_secrets_folder": str(folder) if folder.is_dir() else "",
+    }
 
 
 def read_document(file: Path) -> Any:
@@ -201,7 +206,7 @@ def _secret_files(
     install = request.phase == "install"
     try:
         given = write_secret_files(file.with_name(f"{file.name}.secrets"), request.secrets)
-        kept = keep_secret_files(folder / request.subject.id, missing, make=install, dry_run=dry_run)
+        kept = keep_secret_files(folder, missing, make=install, dry_run=dry_run)
     except SecretFileError as error:
         raise RequestError({"secrets": str(error)}) from error
     return {**kept, **given}

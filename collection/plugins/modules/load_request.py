@@ -75,6 +75,7 @@ variables:
     - C(labyard_configuration), C(labyard_phase), and C(labyard_given), the list of these options.
     - C(labyard_deployment) with id, name, plan, project, owner, stack (its name on the swarm) and labels.
     - C(labyard_secret_files), the path of the file of each secret. Secrets themselves are never variables.
+    - C(labyard_secrets_folder), the folder of the secrets kept for this deployment, empty if there is none.
   returned: success
   type: dict
 errors:

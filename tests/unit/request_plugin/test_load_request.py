@@ -204,6 +204,7 @@ def test_secrets_when_not_given_then_made_once_and_kept(load: Any) -> None:
     assert load(a_request())["labyard_secret_files"]["token"] == str(file)
     assert file.read_text() == token
     assert [p.name for p in file.parent.iterdir()] == ["token"]
+    assert load(a_request(phase="remove"))["labyard_secrets_folder"] == str(file.parent)
 
 
 @pytest.mark.parametrize("phase", ["update", "start", "stop", "scale", "check", "remove"])

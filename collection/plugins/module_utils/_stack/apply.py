@@ -11,7 +11,7 @@ from typing import Any
 
 from .client import SwarmClient
 from .errors import Conflict, EngineError, NotFound, OutOfSequence
-from .live import LiveStack
+from .live import LiveStack, identity_of
 from .plan import Action
 from .wait import poll, unended_tasks
 
@@ -107,7 +107,7 @@ class Applier:
 
     def _remove(self, action: Action) -> None:
         live = action.live or {}
-        self.client.remove(action.kind, live.get("ID") or live["Id"])
+        self.client.remove(action.kind, identity_of(live))
         if action.kind == "service":
             self.journal.removed[action.name] = live["Spec"]
 

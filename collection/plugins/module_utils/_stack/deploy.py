@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .adopt import adopt_contents, content_digests
-from .apply import Applier, Journal, PlanOutdated, undo
+from .apply import Applier, Journal, PlanOutdated, remove_all, undo
 from .client import SwarmClient
 from .desired import DesiredStack
 from .errors import NotConverged, StackError
 from .images import resolve_images
-from .live import LiveStack, Objects
+from .live import LiveStack, Objects, identity_of
 from .outcome import Outcome, describe_service
 from .plan import Action, Choices, Plan, make_plan
 from .tasks import ENDED, replicas_of, running_of, state_of
@@ -24,6 +24,8 @@ from .watch import Limits
 ATTEMPTS = 6
 #: Seconds that putting things back may take.
 UNDO_TIMEOUT = 60.0
+#: Seconds that removing superseded and pruned things may take.
+CLEANUP_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,8 @@ def deploy(client: SwarmClient, desired: DesiredStack, settings: Settings) -> Ou
     :raises NotConverged: services do not come to run
     :raises StackError: anything else that stands in the way
     """
-    key = client.swarm_key()
-    digests = content_digests(key, desired)
-    live = client.read_stack(desired.name)
-    same: set[str] = set()
-    if not settings.check_mode:
-        same = adopt_contents(client, desired, live, digests)
-        live = client.read_stack(desired.name) if same else live
+    live, choices = _read(client, desired, settings)
     warnings = resolve_images(desired, live, settings.resolve_image, client)
-    choices = Choices(
-        prune=settings.prune,
-        keep_versions=settings.keep_versions,
-        digests=digests,
-        same=same,
-        assume_same=settings.check_mode,
-    )
     plan = make_plan(desired, live, choices)
     if settings.check_mode:
         return make_outcome(plan.everything, live.services, live, desired, [*warnings, *plan.warnings])
@@ -83,10 +72,40 @@ def deploy(client: SwarmClient, desired: DesiredStack, settings: Settings) -> Ou
             )
     except StackError as error:
         handle_failure(client, desired.name, journal, error, settings)
-    Applier(client, live, journal, lambda image: "").apply(plan.cleanup)
+    warnings += [*plan.warnings, *_clean_up(client, plan, journal)]
     if services is None:
         services = client.services(desired.name)
-    return make_outcome(journal.done, services, live, desired, [*warnings, *plan.warnings])
+    return make_outcome(journal.done, services, live, desired, warnings)
+
+
+def _read(client: SwarmClient, desired: DesiredStack, settings: Settings) -> tuple[LiveStack, Choices]:
+    """The stack as it is, and what the planner has to know beside it."""
+    digests = content_digests(client.swarm_key(), desired)
+    live = client.read_stack(desired.name)
+    same: set[str] = set()
+    if not settings.check_mode:
+        same = adopt_contents(client, desired, live, digests)
+        live = client.read_stack(desired.name) if same else live
+    choices = Choices(
+        prune=settings.prune,
+        keep_versions=settings.keep_versions,
+        digests=digests,
+        same=same,
+        assume_same=settings.check_mode,
+    )
+    return live, choices
+
+
+def _clean_up(client: SwarmClient, plan: Plan, journal: Journal) -> list[str]:
+    """Remove what is no longer needed. What cannot go is a warning: the stack runs."""
+    left: list[str] = []
+    entries = [(action.kind, action.name, identity_of(action.live)) for action in plan.cleanup]
+    remove_all(client, entries, CLEANUP_TIMEOUT, left)
+    going = {identity for kind, _, identity in entries if kind == "network"}
+    if going and not left:
+        poll(lambda: not going & client.all_networks(), CLEANUP_TIMEOUT)
+    journal.done += [action for action in plan.cleanup if not any(action.name in words for words in left)]
+    return [f"This could not be removed, something else uses it: {words}." for words in left]
 
 
 def _apply(

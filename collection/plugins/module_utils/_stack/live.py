@@ -35,6 +35,12 @@ def labels_of(item: Mapping[str, Any]) -> dict[str, str]:
     return item.get("Labels") or (item.get("Spec") or {}).get("Labels") or {}
 
 
+def identity_of(item: Mapping[str, Any] | None) -> str:
+    """The id of a network, service, secret or config."""
+    found = item or {}
+    return str(found.get("ID") or found.get("Id") or "")
+
+
 def of_stack(objects: Objects, stack: str) -> Objects:
     """The objects that belong to a stack."""
     return {name: item for name, item in objects.items() if labels_of(item).get(NAMESPACE) == stack}

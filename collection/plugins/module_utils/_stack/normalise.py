@@ -199,10 +199,7 @@ def _named(read: Reader) -> Reader:
 
 def _generic_resources(value: Any, path: str, notes: Notes) -> list[dict[str, Any]]:
     table = Table({"discrete_resource_spec": Table({"kind": STRING, "value": INTEGER}).read})
-    return [
-        table.read(item, f"{path}[{index}]", notes).get("discrete_resource_spec", {})
-        for index, item in enumerate(value if isinstance(value, list) else [])
-    ]
+    return [item.get("discrete_resource_spec", {}) for item in list_of(table.read)(value, path, notes)]
 
 
 _CPUS = plain(values.nano_cpus)

@@ -8,7 +8,7 @@ import time
 from .apply import remove_all
 from .client import SwarmClient
 from .errors import StackError
-from .live import LiveStack
+from .live import LiveStack, identity_of
 from .outcome import Outcome
 from .plan import Action
 from .wait import poll, wait_until_gone
@@ -75,10 +75,7 @@ def _remove(
         return max(end - time.monotonic(), 0.0)
 
     problems: list[str] = []
-    entries = [
-        (action.kind, action.name, str((action.live or {}).get("ID") or (action.live or {})["Id"]))
-        for action in actions
-    ]
+    entries = [(action.kind, action.name, identity_of(action.live)) for action in actions]
     at_once = [entry for entry in entries if entry[0] in {"service", "config", "secret"}]
     remove_all(client, at_once, min(left(), 10.0), problems)
     if wait or any(kind == "volume" for kind, _, _ in entries):
