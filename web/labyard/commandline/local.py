@@ -24,6 +24,7 @@ def _application() -> Iterator[Any]:
     from labyard.context import session
     from labyard.models.base import begin_writing
 
+    _keep_private()
     app = create_app()
     with app.app_context():
         begin_writing()
@@ -31,11 +32,17 @@ def _application() -> Iterator[Any]:
         session().commit()
 
 
+def _keep_private() -> None:
+    """What this process writes, the database above all, is for its own user alone."""
+    os.umask(0o077)
+
+
 @click.command()
 @click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to serve.")
 @click.option("--threads", default=64, show_default=True, help="Each open live page holds one.")
 def web(bind: str, threads: int) -> None:
     """Serve the console, in the foreground."""
+    _keep_private()
     arguments = ["gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", str(threads)]
     arguments += ["--workers", "1", "--access-logfile", "-", "--graceful-timeout", "5", "--timeout", "120"]
     arguments += ["--no-control-socket"] if _has_control_socket() else []
@@ -55,6 +62,7 @@ def worker(concurrency: int) -> None:
     from labyard.app import create_app
     from labyard.worker import run_worker
 
+    _keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     run_worker(create_app(), concurrency)
 
@@ -70,6 +78,7 @@ def upgrade() -> None:
     from labyard.app import create_app
     from labyard.migrate import upgrade_tables
 
+    _keep_private()
     app = create_app()
     with app.app_context():
         old, new = upgrade_tables()

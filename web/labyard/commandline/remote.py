@@ -12,6 +12,7 @@ import yaml
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from labyard.errors import InvalidInput
 
@@ -172,7 +173,7 @@ def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell).replace("[", r"\[") for cell in row))
+        table.add_row(*("" if cell is None else Text(str(cell)) for cell in row))
     return table
 
 
@@ -184,7 +185,7 @@ def _plan_table(document: dict[str, Any]) -> Table:
 def _parameter_table(schema: dict[str, Any]) -> Table:
     rows = []
     for name, about in schema["properties"].items():
-        limits = [f"{key} {about[key]:g}" for key in ("minimum", "maximum") if key in about]
+        limits = [f"{key} {about[key]}" for key in ("minimum", "maximum") if key in about]
         limits += [" | ".join(map(str, about["enum"]))] if "enum" in about else []
         default = json.dumps(about["default"]) if "default" in about else ""
         rows.append((name, about["type"], default, ", ".join(limits), about["description"]))
