@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.steps import arrive, choose, deployment_id, sign_in, tab_to, wait_for_end, write
 from tests.conftest import RunningConsole
@@ -114,12 +115,23 @@ def shows_all_steps_done(page: Page) -> None:
 def compute_in_jupyterlab(lab: Page, code: str) -> str:
     """Type `code` into the first cell of a new notebook and run it; what came out."""
     lab.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=60_000)
+    ready = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+    lab.locator(ready).wait_for(timeout=60_000)
     cell = lab.locator(".jp-Notebook .jp-Cell .cm-content").first
     cell.click(timeout=60_000)
     lab.keyboard.type(code)
-    lab.keyboard.press("Shift+Enter")
+    expect(cell).to_have_text(code)
     output = lab.locator(".jp-Notebook .jp-OutputArea-output").first
-    output.wait_for(timeout=60_000)
+    # JupyterLab drops a cell that is run while its kernel settles, and leaves its number empty: a person
+    # presses again.
+    for _ in range(10):
+        lab.keyboard.press("Control+Enter")
+        try:
+            output.wait_for(timeout=6_000)
+        except PlaywrightTimeout:
+            cell.click()
+            continue
+        break
     return output.inner_text().strip()
 
 

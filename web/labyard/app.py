@@ -7,6 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask import g, request
+from flask.json.provider import DefaultJSONProvider
 from flask_bootstrap import Bootstrap5
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
@@ -25,6 +26,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 csrf = CSRFProtect()
 
 
+class OrderedJson(DefaultJSONProvider):
+    """Parameters stand in the order of the form, not of the alphabet."""
+
+    sort_keys = False
+
+
 def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
     """The application for `settings` (default: from the environment); `overrides` are Flask's own."""
     settings = settings or read_settings()
@@ -37,6 +44,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
         docs_path=None,
         json_errors=False,
     )
+    app.json = OrderedJson(app)
     app.config.update(_flask_config(settings), **overrides)
     db.init_app(app)
     Migrate(app, db, directory=str(_migrations()), render_as_batch=True)
