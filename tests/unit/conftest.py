@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import PlanSpec
+from labyard.accounts import people
 from labyard.accounts.keys import create_key
 from labyard.accounts.people import create_user
 from labyard.app import create_app
@@ -36,6 +38,14 @@ class Visitor(FlaskClient):
         """One request; the test's own transaction ends before it."""
         db.session.commit()
         return Context().run(super().open, *arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real algorithm at its lowest cost: hundreds of people are made in these tests."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(people, "_hasher", cheap)
+    monkeypatch.setattr(people, "_NO_HASH", cheap.hash("no such user"))
 
 
 @pytest.fixture
