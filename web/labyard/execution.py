@@ -19,10 +19,15 @@ from .models import Command, Run
 from .models.base import begin_writing
 from .runs.claim import LeaseLost, claim_command, hold_command, renew_lease
 from .runs.folder import artifacts_of, forget_secrets, play_environment, prepare_folder, run_folder
-from .runs.process import RunProcess, end_leftovers, start_process
+from .runs.process import RunProcess, end_leftovers, end_process, start_process
 from .runs.supervise import Verdict, supervise_run
 
 log = logging.getLogger(__name__)
+
+_UNEXPECTED = (
+    "Labyard itself made a mistake. Try again; an operator finds the cause in the worker's log under the "
+    "command {command_id}."
+)
 
 
 def see_through(command_id: str, worker: str) -> None:
@@ -41,10 +46,19 @@ def see_through(command_id: str, worker: str) -> None:
     except LeaseLost:
         session().rollback()
         log.warning("command %s was taken over by another worker", command_id)
+    except OperationalError as error:
+        # The database is away. The lease runs out and the command is sent again; its run goes on.
+        session().rollback()
+        log.warning("command %s waits for the database: %s", command_id, error)
     except OSError as error:
         # The run could not be prepared or started: no disk, no permission, no Python.
         session().rollback()
         _fail(command_id, fence, "not-started", f"The run could not be started: {error.strerror or error}.")
+    except Exception:
+        # A fault of ours must not leave a command running for ever.
+        session().rollback()
+        log.exception("command %s met an unexpected error", command_id)
+        _fail(command_id, fence, "error", _UNEXPECTED.format(command_id=command_id))
 
 
 @dataclass
@@ -133,6 +147,11 @@ def _record(command_id: str, fence: int, folder: Path, verdict: Verdict) -> None
 
 
 def _fail(command_id: str, fence: int, reason: str, message: str) -> None:
+    """End the command without an outcome, and its process if it has one."""
     begin_writing()
+    command = hold_command(session(), command_id, fence)
+    process = _process_of(command.runs[-1]) if command.runs else None
+    if process is not None:
+        end_process(process)
     fail_command(session(), command_id, fence, reason, message)
     session().commit()

@@ -161,3 +161,17 @@ def test_command_cancelled_while_it_waited_never_runs(person: User) -> None:
         "The command was cancelled.",
     )
     assert command.runs == []
+
+
+def test_fault_of_the_program_ends_the_command_in_words(person: User) -> None:
+    begin_writing()
+    command = submit_command(
+        session(), person, CommandRequest("install", plan="notebook", name="demo"), context().sealer
+    )
+    command.deployment.sealed_secrets = "sealed with another key"
+    session().commit()
+    see_through(command.id, "worker")
+    session().refresh(command)
+    assert (command.state, command.reason) == (State.FAILED, "error")
+    assert command.id in command.message
+    assert command.deployment.state == State.FAILED
