@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from labyard.settings import python_folder, read_settings, write_private
+from labyard.settings import python_folder, write_private
 
 
 @contextmanager
@@ -221,8 +221,3 @@ def _read_password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\n")
-
-
-def settings_home() -> Path:
-    """Where this machine's console keeps its state."""
-    return read_settings().home
