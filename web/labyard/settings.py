@@ -19,7 +19,7 @@ class Settings:
 
     home: Path  # state: database, queue, runs, keys
     database_url: str
-    queue_url: str  # a path (SQLite) or redis://
+    queue_url: str  # the path of a SQLite file
     playbook: Path  # the play that carries out a request
     inventory: Path  # the inventory that play runs with
     ansible_config: Path | None
