@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +25,9 @@ _TIMEOUT = 20  # seconds for one call
 def engine(docker_host: str | None = None) -> Iterator[docker.APIClient]:
     """A connection to the Engine; raises Unavailable if it does not answer."""
     try:
-        client = (
-            docker.from_env(timeout=_TIMEOUT).api
-            if docker_host is None
-            else docker.APIClient(base_url=docker_host, timeout=_TIMEOUT)
-        )
+        # The variables of the docker command line count: with DOCKER_HOST goes how to trust it.
+        named = {"DOCKER_HOST": docker_host} if docker_host else {}
+        client = docker.from_env(timeout=_TIMEOUT, environment={**os.environ, **named}).api
     except DockerException as error:
         raise Unavailable("The Docker Engine does not answer. Is it running?") from error
     try:
