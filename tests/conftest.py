@@ -19,8 +19,11 @@ import docker
 import psutil
 import pytest
 import requests
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# The plan of the tests' consoles: stacks are named after it, so nobody's own are taken for a test's.
+PLAN = "test-notebook"
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -142,7 +145,7 @@ def console(
     url = f"http://127.0.0.1:{free_port()}"
     made = RunningConsole(url, home, console_environment(home))
     made.labyard("db", "upgrade")
-    made.labyard("db", "load-plans", str(REPOSITORY / "inventories" / "local" / "plans.yml"))
+    made.labyard("db", "load-plans", str(write_plans(home)))
     made.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
     credentials = json.loads((home / "admin.json").read_text(encoding="utf-8"))
     made.password, made.api_key = credentials["password"], credentials["api_key"]
@@ -158,6 +161,14 @@ def console(
         ]
         for process in leftovers:
             process.kill()
+
+
+def write_plans(home: Path) -> Path:
+    """The plans of inventories/local under the tests' own name."""
+    (plan,) = yaml.safe_load((REPOSITORY / "inventories" / "local" / "plans.yml").read_text(encoding="utf-8"))
+    path = home / "plans.yml"
+    path.write_text(yaml.safe_dump([{**plan, "name": PLAN}]), encoding="utf-8")
+    return path
 
 
 def _is_ready(console: RunningConsole) -> bool:

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.steps import arrive, choose, deployment_id, sign_in, tab_to, wait_for_end, write
-from tests.conftest import RunningConsole
+from tests.conftest import PLAN, RunningConsole
 
 SCREENSHOT = Path(__file__).resolve().parents[2] / "docs" / "images" / "console.png"
 NAME = "field-notes"
@@ -149,7 +149,7 @@ def fits_on_a_phone(page: Page, url: str, deployment: str) -> None:
     one = f"/deployments/{deployment}"
     for path in (
         "/",
-        "/plans/notebook/launch",
+        f"/plans/{PLAN}/launch",
         "/deployments",
         "/deployments?q=nothing-is-called-that",
         one,

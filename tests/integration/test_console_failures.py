@@ -11,7 +11,7 @@ import docker
 import psutil
 import pytest
 
-from tests.conftest import RunningConsole, free_port, wait_until
+from tests.conftest import PLAN, RunningConsole, free_port, wait_until
 from tests.integration.test_console_rest import objects_of
 
 
@@ -66,7 +66,7 @@ def test_missing_image_is_named_and_a_retry_works_once_it_is_there(
 def test_memory_that_no_node_has_is_said(
     console: RunningConsole, engine: docker.DockerClient, unique: str
 ) -> None:
-    failed = install(console, "notebook", unique, memory_limit=1024 * 1024)
+    failed = install(console, PLAN, unique, memory_limit=1024 * 1024)
     assert_failed_in_words(failed, "memory")
     assert_nothing_left(engine, failed)
     remove(console, failed)
@@ -91,7 +91,7 @@ def test_used_up_port_range_is_said(
 def test_crashing_container_is_explained_by_its_own_last_words(
     console: RunningConsole, engine: docker.DockerClient, unique: str
 ) -> None:
-    failed = install(console, "notebook", unique, pip_packages=[f"{unique}-is-no-package"])
+    failed = install(console, PLAN, unique, pip_packages=[f"{unique}-is-no-package"])
     assert_failed_in_words(failed, f"{unique}-is-no-package")
     assert_nothing_left(engine, failed)
     remove(console, failed)
@@ -100,7 +100,7 @@ def test_crashing_container_is_explained_by_its_own_last_words(
 def test_phase_that_takes_too_long_is_stopped_with_all_it_started(
     console: RunningConsole, engine: docker.DockerClient, unique: str
 ) -> None:
-    command = console.issue(plan="notebook", phase="install", name=unique, params={})
+    command = console.issue(plan=PLAN, phase="install", name=unique, params={})
     with sqlite3.connect(console.home / "labyard.db", timeout=15) as database:
         database.execute("UPDATE commands SET timeout = 1 WHERE id = ?", (command["id"],))
     database.close()
@@ -112,7 +112,7 @@ def test_phase_that_takes_too_long_is_stopped_with_all_it_started(
 
 
 def test_cancelled_command_ends_and_leaves_no_process(console: RunningConsole, unique: str) -> None:
-    command = console.issue(plan="notebook", phase="install", name=unique, params={})
+    command = console.issue(plan=PLAN, phase="install", name=unique, params={})
     wait_until(lambda: processes_of(console, command), 60, "the play runs")
     assert console.call("POST", f"commands/{command['id']}/cancel").status_code == 202
     ended = console.finish(command, 60)
@@ -122,7 +122,7 @@ def test_cancelled_command_ends_and_leaves_no_process(console: RunningConsole, u
 
 
 def test_worker_that_is_killed_loses_nothing(console: RunningConsole, unique: str) -> None:
-    command = console.issue(plan="notebook", phase="install", name=unique, params={})
+    command = console.issue(plan=PLAN, phase="install", name=unique, params={})
     wait_until(lambda: processes_of(console, command), 60, "the play runs")
     console.stop("worker", how=signal.SIGKILL)
     console.start("worker")
@@ -134,7 +134,7 @@ def test_worker_that_is_killed_loses_nothing(console: RunningConsole, unique: st
 
 
 def test_run_that_is_killed_ends_failed_and_can_be_retried(console: RunningConsole, unique: str) -> None:
-    command = console.issue(plan="notebook", phase="install", name=unique, params={})
+    command = console.issue(plan=PLAN, phase="install", name=unique, params={})
     running = wait_until(lambda: processes_of(console, command), 60, "the play runs")
     for process in running:
         process.kill()
@@ -154,7 +154,7 @@ def test_engine_that_does_not_answer_is_said(
     console.environment["DOCKER_HOST"] = f"unix://{tmp_path}/none.sock"
     try:
         console.start("worker")
-        failed = install(console, "notebook", unique)
+        failed = install(console, PLAN, unique)
     finally:
         console.stop("worker")
         console.environment.clear()
@@ -168,7 +168,7 @@ def test_engine_that_does_not_answer_is_said(
 
 @pytest.mark.parametrize("phase", ["install", "remove"])
 def test_token_is_nowhere_to_be_read(console: RunningConsole, unique: str, phase: str) -> None:
-    ended = install(console, "notebook", unique)
+    ended = install(console, PLAN, unique)
     assert ended["state"] == 5, ended
     deployment_id = ended["deployment"]["id"]
     token = console.call("POST", f"deployments/{deployment_id}/access").json()["token"]

@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import requests
 
-from tests.conftest import RunningConsole, wait_until
+from tests.conftest import PLAN, RunningConsole, wait_until
 from tests.integration.jupyter import compute, server_status
 
 LABELS = ("labyard.deployment", "labyard.plan", "labyard.project", "labyard.owner")
@@ -36,7 +36,7 @@ def objects_of(engine: docker.DockerClient, deployment_id: str) -> dict[str, lis
 def test_install_gives_a_notebook_that_computes_and_remove_keeps_its_volume(
     console: RunningConsole, engine: docker.DockerClient, unique: str
 ) -> None:
-    body = {"plan": "notebook", "phase": "install", "name": unique, "params": {}}
+    body = {"plan": PLAN, "phase": "install", "name": unique, "params": {}}
     answer = console.call("POST", "commands", body)
     assert answer.status_code == 202
     location = answer.headers["Location"]
@@ -69,7 +69,7 @@ def test_install_gives_a_notebook_that_computes_and_remove_keeps_its_volume(
         assert label in held["networks"][0]["Labels"]
         assert label in held["secrets"][0]["Spec"]["Labels"]
         assert label in held["volumes"][0]["Labels"]
-    assert held["services"][0]["Spec"]["Name"].startswith(f"notebook-{deployment['id']}")
+    assert held["services"][0]["Spec"]["Name"].startswith(f"{PLAN}-{deployment['id']}")
 
     removed = console.finish(console.issue(deployment=deployment["id"], phase="remove", params={}))
     assert (removed["state"], removed["deployment"]["state"]) == (5, 8), removed
@@ -78,7 +78,7 @@ def test_install_gives_a_notebook_that_computes_and_remove_keeps_its_volume(
 
 
 def test_life_of_a_deployment_shows_in_its_health(console: RunningConsole, unique: str) -> None:
-    installed = console.finish(console.issue(plan="notebook", phase="install", name=unique, params={}))
+    installed = console.finish(console.issue(plan=PLAN, phase="install", name=unique, params={}))
     assert installed["state"] == 5, installed
     deployment_id = installed["deployment"]["id"]
     base, token = get_in(console, deployment_id)
@@ -111,7 +111,7 @@ def test_life_of_a_deployment_shows_in_its_health(console: RunningConsole, uniqu
 def test_health_follows_what_happens_on_the_swarm(
     console: RunningConsole, engine: docker.DockerClient, unique: str
 ) -> None:
-    installed = console.finish(console.issue(plan="notebook", phase="install", name=unique, params={}))
+    installed = console.finish(console.issue(plan=PLAN, phase="install", name=unique, params={}))
     assert installed["state"] == 5, installed
     deployment_id = installed["deployment"]["id"]
     for service in engine.services.list(filters={"label": f"labyard.deployment={deployment_id}"}):
@@ -128,32 +128,30 @@ def test_health_follows_what_happens_on_the_swarm(
 
 
 def test_command_line_deploys_and_deletes(console: RunningConsole, unique: str) -> None:
-    assert "notebook" in console.labyard("listservices").stdout
-    assert "cpu_limit" in console.labyard("listservices", "notebook").stdout
+    assert PLAN in console.labyard("listservices").stdout
+    assert "cpu_limit" in console.labyard("listservices", PLAN).stdout
     done = console.labyard(
-        "deployservice", "--service", "notebook", "--name", unique, "-p", "cpu_limit=0.5", "--wait", "--json"
+        "deployservice", "--service", PLAN, "--name", unique, "-p", "cpu_limit=0.5", "--wait", "--json"
     )
     command = json.loads(done.stdout)
     assert (command["state"], command["params"]["cpu_limit"]) == (5, 0.5)
     shown = json.loads(console.labyard("access", unique, "--json").stdout)
     assert compute(shown["url"].removesuffix("/lab"), shown["token"], "print('hello')") == "hello\n"
     assert unique in console.labyard("listservices", "--deployments").stdout
-    gone = console.labyard(
-        "deleteservice", "--service", "notebook", "--name", unique, "--wait", "--delete-data"
-    )
+    gone = console.labyard("deleteservice", "--service", PLAN, "--name", unique, "--wait", "--delete-data")
     assert "COMPLETED" in gone.stdout
 
 
 def test_command_line_refuses_in_the_words_of_the_console(console: RunningConsole, unique: str) -> None:
     params = {"cpu_limit": "much", "colour": "red", "memory_limit": 1}
     told = console.call(
-        "POST", "commands", {"plan": "notebook", "phase": "install", "name": unique, "params": params}
+        "POST", "commands", {"plan": PLAN, "phase": "install", "name": unique, "params": params}
     )
     assert told.status_code == 422
     refused = console.labyard(
         "deployservice",
         "--service",
-        "notebook",
+        PLAN,
         "--name",
         unique,
         "--params",
@@ -167,7 +165,7 @@ def test_command_line_refuses_in_the_words_of_the_console(console: RunningConsol
 
 def test_ten_notebooks_at_once_all_complete(console: RunningConsole, unique: str) -> None:
     issued = [
-        console.issue(plan="notebook", phase="install", name=f"{unique}-{n}", params={"memory_limit": 512})
+        console.issue(plan=PLAN, phase="install", name=f"{unique}-{n}", params={"memory_limit": 512})
         for n in range(10)
     ]
     ended = [console.finish(command, 400) for command in issued]
@@ -200,7 +198,7 @@ def read_stream(
 
 
 def test_stream_tells_the_whole_story_and_resumes(console: RunningConsole, unique: str) -> None:
-    installed = console.issue(plan="notebook", phase="install", name=unique, params={})
+    installed = console.issue(plan=PLAN, phase="install", name=unique, params={})
     stream = read_stream(console, installed["id"])
     assert stream[-1][0] == "end"
     assert [data for kind, _, data in stream if kind == "command"][-1]["state"] == 5

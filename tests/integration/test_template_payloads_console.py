@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import RunningConsole
+from tests.conftest import PLAN, RunningConsole
 from tests.integration.jupyter import compute
 from tests.integration.test_console_rest import get_in
 
@@ -46,13 +46,13 @@ def test_rest_refuses_payloads_in_every_field_and_key(
         bodies += [{"params": {payload: "x"}}, {payload: "x"}]
         for body in bodies:
             answer = console.call(
-                "POST", "commands", {"plan": "notebook", "phase": "install", "name": unique, **body}
+                "POST", "commands", {"plan": PLAN, "phase": "install", "name": unique, **body}
             )
             assert 400 <= answer.status_code < 500, (body, answer.text)
     for key in KEYS:
         for body in ({key: "x"}, {"params": {key: "x"}}, {"params": {"environment": {"A": {key: "x"}}}}):
             answer = console.call(
-                "POST", "commands", {"plan": "notebook", "phase": "install", "name": unique, **body}
+                "POST", "commands", {"plan": PLAN, "phase": "install", "name": unique, **body}
             )
             assert answer.status_code == 422, (body, answer.text)
     assert not mark.exists()
@@ -62,9 +62,9 @@ def test_command_line_refuses_payloads(console: RunningConsole, unique: str, mar
     for payload in payloads(mark):
         for arguments in (
             ("--service", payload, "--name", unique),
-            ("--service", "notebook", "--name", payload),
-            ("--service", "notebook", "--name", unique, "-p", f"image_flavour={payload}"),
-            ("--service", "notebook", "--name", unique, "-p", f"{payload}=x"),
+            ("--service", PLAN, "--name", payload),
+            ("--service", PLAN, "--name", unique, "-p", f"image_flavour={payload}"),
+            ("--service", PLAN, "--name", unique, "-p", f"{payload}=x"),
         ):
             done = console.labyard("deployservice", *arguments, check=False)
             assert done.returncode == 1, done.stdout
@@ -84,7 +84,7 @@ def test_form_takes_payloads_as_text_and_the_notebook_gets_them_as_they_are(
         {"username": console.username, "password": console.password},
     )
     lines = "\n".join(f"{name}={text}" for name, text in texts.items())
-    form = f"{console.url}/plans/notebook/launch"
+    form = f"{console.url}/plans/{PLAN}/launch"
     refused = post(browser, form, {"name": payloads(mark)[0], "param-environment": lines})
     assert refused.status_code == 422
     assert payloads(mark)[0] in html.unescape(refused.text)
