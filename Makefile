@@ -102,7 +102,8 @@ test-platform: $(VENV)/.labyard-test ## Engine, swarm and images, without the co
 
 .PHONY: test-chromium
 test-chromium: ## Debian's Chromium for the browser test
-	@command -v chromium >/dev/null || { echo "Installing Chromium"; $(APT_INSTALL) chromium >/dev/null; }
+	@{ command -v chromium && ldconfig -p | grep libatomic.so.1; } >/dev/null \
+	  || { echo "Installing Chromium and what its driver needs"; $(APT_INSTALL) chromium libatomic1 >/dev/null; }
 
 # The Python environment, anew whenever the list of packages changes.
 $(VENV)/bin/python:
