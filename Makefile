@@ -78,9 +78,19 @@ test-integration: test-platform ## Tests on a real swarm
 test-browser: test-platform test-chromium ## The console as a person sees it, in Chromium
 	pytest tests/browser $(ARGS)
 
+# The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
+# Debian 12 has an older one, and nothing else to install.
+SUITES = tests/unit tests/repo tests/integration tests/browser \
+  $(shell docker stack deploy --help 2>/dev/null | grep -q -e --detach && echo tests/oracle)
+
 .PHONY: test-python
 test-python: test-setup # All tests that pytest runs, with one summary at the end
-	pytest $(ARGS)
+	@case "$(SUITES)" in *oracle*) ;; *) echo "No docker client of version 26 or newer: it is not compared with ours" ;; esac
+	pytest $(SUITES) $(ARGS)
+
+.PHONY: test-oracle
+test-oracle: test-platform ## Our stacks against those of docker's own client (26 or newer)
+	pytest tests/oracle $(ARGS)
 
 .PHONY: test-molecule
 test-molecule: test-platform ## Each role: converge, again, check mode, verify, remove

@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [--pairs N]`."""
+"""Run the benchmarks: `python -m benchmarks [launch] [stacks] [--pairs N] [--rounds N] [--slow]`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,33 @@ import argparse
 import sys
 
 from .launch import measure_launches, print_table
+from .stacks import measure_stacks
+
+_ALL = ("launch", "stacks")
 
 
 def main() -> int:
-    """Run all benchmarks, each with its table on standard output."""
+    """Run all benchmarks, or those named, each with its tables on standard output."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5, help="pairs to measure (default: 5)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' or '.join(_ALL)} (default: both)")
+    parser.add_argument("--pairs", type=int, default=5, help="launches: pairs to measure (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="stacks: rounds to measure (default: 5)")
+    parser.add_argument(
+        "--slow",
+        action="store_true",
+        help="stacks: 20 services with the command line too, over 100 s a round",
+    )
     arguments = parser.parse_args()
-    if arguments.pairs < 1:
-        parser.error("--pairs must be 1 or more")
-    print_table(measure_launches(arguments.pairs))
+    if arguments.pairs < 1 or arguments.rounds < 1:
+        parser.error("--pairs and --rounds must be 1 or more")
+    unknown = set(arguments.names) - set(_ALL)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
+    names = arguments.names or _ALL
+    if "launch" in names:
+        print_table(measure_launches(arguments.pairs))
+    if "stacks" in names:
+        measure_stacks(arguments.rounds, arguments.slow)
     return 0
 
 

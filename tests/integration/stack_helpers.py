@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
+import pytest
+import requests
 from docker.errors import ImageNotFound
 
 from ansible_collections.labyard.platform.plugins.module_utils._stack.outcome import Outcome
@@ -79,18 +85,56 @@ def stack_module(name: str, *documents: Any, check_mode: bool = False, **options
     return run(given, check_mode)
 
 
+@contextmanager
+def stack_names() -> Iterator[Callable[[], str]]:
+    """Gives names for stacks; what is left of those stacks is removed at the end, all at once."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"{PREFIX}-{secrets.token_hex(4)}")
+        return names[-1]
+
+    try:
+        yield make
+    finally:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: stack_module(name, state="absent", remove_volumes=True), names))
+
+
+@contextmanager
+def recorded_calls() -> Iterator[list[tuple[str, str]]]:
+    """Method and path (without the version) of every HTTP call of this process meanwhile."""
+    sent: list[tuple[str, str]] = []
+    send = requests.Session.send
+
+    def record(session: requests.Session, request: requests.PreparedRequest, **parts: Any) -> Any:
+        sent.append((str(request.method), re.sub(r"^/v[0-9.]+", "", urlsplit(request.url or "").path)))
+        return send(session, request, **parts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests.Session, "send", record)
+        yield sent
+
+
 def run_play(folder: Path, task: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one swarm_stack task with ansible-playbook."""
-    play = [
-        {
-            "hosts": "localhost",
-            "connection": "local",
-            "vars": {"ansible_python_interpreter": sys.executable},
-            "tasks": [{"labyard.platform.swarm_stack": {**DEFAULTS, **task}}],
-        }
-    ]
+    return run_tasks(folder, [{"labyard.platform.swarm_stack": {**DEFAULTS, **task}}], *arguments)
+
+
+def run_tasks(
+    folder: Path, tasks: list[dict[str, Any]], *arguments: str, **keywords: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run tasks with ansible-playbook on this machine; keywords are added to the play."""
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": tasks,
+        **keywords,
+    }
     path = folder / "play.yml"
-    path.write_text(json.dumps(play))
+    path.write_text(json.dumps([play]))
     program = Path(sys.executable).parent / "ansible-playbook"
     return subprocess.run(
         [str(program), "-i", "localhost,", "-v", *arguments, str(path)],

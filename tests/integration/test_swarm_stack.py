@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ import pytest
 from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import ComposeError, StackError
 from tests.integration.stack_helpers import (
     IMAGE,
-    PREFIX,
     docker_command,
     ensure_image,
     port_held,
     run_play,
     service,
     stack_module,
+    stack_names,
 )
 
 LABEL = "com.docker.stack.namespace"
@@ -40,15 +39,8 @@ def image(engine: docker.DockerClient) -> str:
 @pytest.fixture(scope="module")
 def new_name() -> Iterator[Callable[[], str]]:
     """Gives names for stacks; what the tests leave of them is removed at the end, all at once."""
-    names: list[str] = []
-
-    def make() -> str:
-        names.append(f"{PREFIX}-{secrets.token_hex(4)}")
-        return names[-1]
-
-    yield make
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: stack_module(name, state="absent", remove_volumes=True), names))
+    with stack_names() as make:
+        yield make
 
 
 @pytest.fixture
@@ -397,7 +389,7 @@ def test_stack_of_the_command_line_then_adopted_without_change(stack: str, tmp_p
     }
     path = tmp_path / "compose.json"
     path.write_text(json.dumps(source))
-    docker_command("stack", "deploy", "--detach=true", "--resolve-image", "never", "-c", str(path), stack)
+    docker_command("stack", "deploy", "--resolve-image", "never", "-c", str(path), stack)
     assert stack_module(stack, str(path), check_mode=True).actions == []
     assert stack_module(stack, str(path)).actions == []
     (tmp_path / "key").write_text("other words")

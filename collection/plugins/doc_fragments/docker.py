@@ -68,8 +68,8 @@ options:
     type: int
   use_ssh_client:
     description:
-      - For a O(docker_host) that starts with V(ssh://), use the program C(ssh) in place of the Python
-        package paramiko.
+      - For a O(docker_host) that starts with V(ssh://), connect with the program C(ssh) and its settings,
+        and not with the Python package paramiko. That package has to be installed in both cases.
     type: bool
     default: false
 requirements:

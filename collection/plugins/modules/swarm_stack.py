@@ -56,7 +56,11 @@ options:
       - Compose documents, each the path of a file on the managed host or an inline mapping. Several are
         merged in their order, later ones win, as with C(docker stack deploy -c one.yml -c two.yml).
       - Relative paths in them start from O(project_directory).
-      - A key that is not known is an error that names its path. A key that a swarm ignores is a warning.
+      - Every key that C(docker stack deploy) takes means the same here. Beyond it, C(include), C(extends),
+        C(profiles), C(group_add), C(dns_opt), C(content) of configs, C(environment) of secrets and configs,
+        and the long form of C(env_file) can be used.
+      - A key that is not known is an error that names its path. For those that a swarm ignores see
+        O(unsupported).
       - Exactly one of O(compose) and O(replicas) is needed with O(state=present).
     type: list
     elements: raw
@@ -83,6 +87,27 @@ options:
         where values come from people.
     type: bool
     default: true
+  dotenv:
+    description:
+      - Take variables that the environment lacks from the file C(.env) beside the first file of
+        O(compose), or in O(project_directory) if that is set. A file that is not there is no error.
+      - C(docker stack deploy) reads no such file; set V(false) to do as it does.
+      - Has no effect with O(interpolate=false).
+    type: bool
+    default: true
+  profiles:
+    description:
+      - Services with C(profiles) are left out unless one of these is among theirs. V(*) chooses all.
+    type: list
+    elements: str
+    default: []
+  unsupported:
+    description:
+      - What to do about keys of O(compose) that a swarm ignores, such as C(privileged) or C(depends_on).
+      - V(warn) says them with their paths in a warning, V(error) fails before anything is changed.
+    type: str
+    choices: [warn, error]
+    default: warn
   labels:
     description:
       - Labels to put on every service, network, volume, secret and config of the stack.
@@ -97,10 +122,23 @@ options:
     type: str
     choices: [vip, dnsrr, none]
     default: none
+  keep_replicas:
+    description:
+      - Leave the numbers of replicas of services that are there as they are, whatever O(compose) says of
+        them; for services that people or an autoscaler scale.
+    type: bool
+    default: false
+  recreate_networks:
+    description:
+      - A network cannot be changed. With V(true), a network of the stack that differs from O(compose) is
+        removed and made anew, and so are all services on it, which therefore do not run for some seconds.
+      - With V(false) it stays as it is, and a warning says in what it differs.
+    type: bool
+    default: false
   prune:
     description:
       - Remove services, networks, secrets and configs of the stack that O(compose) no longer names.
-        Volumes stay.
+        Volumes stay unless O(remove_volumes=true).
     type: bool
     default: false
   resolve_image:
@@ -129,10 +167,30 @@ options:
   wait:
     description:
       - Wait until all services run, or with O(state=absent) until everything is gone.
+      - Looks when the engine reports that a container has started or ended, and at least twice a second.
       - Jobs have to complete. Services that are not restarted (C(restart_policy.condition) V(none) or
         V(on-failure)) may run or have ended well.
     type: bool
     default: true
+  detach:
+    description:
+      - The option of M(community.docker.docker_stack); V(true) is O(wait=false), V(false) is O(wait=true).
+        There the default is not to wait.
+    type: bool
+  absent_retries:
+    description:
+      - Taken so that tasks for M(community.docker.docker_stack) run. It has no effect, because this module
+        waits until the stack is gone.
+    type: int
+  absent_retries_interval:
+    description:
+      - As O(absent_retries).
+    type: int
+  docker_cli:
+    description:
+      - Taken so that tasks for M(community.docker.docker_stack) run. It has no effect, because this module
+        does not use the program C(docker).
+    type: path
   wait_timeout:
     description:
       - Seconds to wait, for the whole stack.
@@ -158,16 +216,19 @@ options:
     default: 3
   on_failure:
     description:
-      - What to do if services do not come to run.
+      - What to do with the stack if services do not come to run, or the engine refuses a change midway.
       - V(rollback) puts back the services as they were before this task, and removes what it created.
-      - V(leave) leaves everything as it is, to be looked at.
+      - V(pause) stops those failed services of which nothing runs, by setting them to 0 replicas, so that
+        the swarm does not try again and again; all else stays as it is. The next deployment sets their
+        replicas again.
+      - V(leave) leaves everything as it is, to be looked at; the swarm goes on trying.
     type: str
-    choices: [rollback, leave]
+    choices: [rollback, pause, leave]
     default: rollback
   remove_volumes:
     description:
-      - With O(state=absent), remove the named volumes of the stack on this engine too. Their data are
-        lost.
+      - With O(state=absent), remove the named volumes of the stack on this engine too; with O(prune=true)
+        those that O(compose) no longer names. Their data are lost.
     type: bool
     default: false
 seealso:
@@ -202,6 +263,17 @@ EXAMPLES = r"""
       team: editors
     prune: true
     wait_timeout: 120
+
+- name: Deploy a stack with variables from here and from .env, and refuse keys that a swarm ignores
+  labyard.platform.swarm_stack:
+    name: blog
+    compose:
+      - /srv/blog/compose.yml
+      - /srv/blog/production.yml
+    profiles: [metrics]
+    unsupported: error
+  environment:
+    TAG: "1.4"
 
 - name: Deploy a stack written in the playbook, with text from people in it
   labyard.platform.swarm_stack:
@@ -369,18 +441,27 @@ def argument_spec() -> dict[str, Any]:
         "replicas": {"type": "dict"},
         "project_directory": {"type": "path"},
         "interpolate": {"type": "bool", "default": True},
+        "dotenv": {"type": "bool", "default": True},
+        "profiles": {"type": "list", "elements": "str", "default": []},
+        "unsupported": {"type": "str", "choices": ["warn", "error"], "default": "warn"},
         "labels": {"type": "dict", "default": {}},
         "endpoint_mode_default": {"type": "str", "choices": ["vip", "dnsrr", "none"], "default": "none"},
+        "keep_replicas": {"type": "bool", "default": False},
+        "recreate_networks": {"type": "bool", "default": False},
         "prune": {"type": "bool", "default": False},
         "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "changed"},
         "with_registry_auth": {"type": "bool", "default": False},
         "keep_versions": {"type": "int", "default": 1},
         "wait": {"type": "bool", "default": True},
+        "detach": {"type": "bool"},
+        "absent_retries": {"type": "int"},
+        "absent_retries_interval": {"type": "int"},
+        "docker_cli": {"type": "path"},
         "wait_timeout": {"type": "float", "default": 300},
         "hold": {"type": "float", "default": 1},
         "pending_grace": {"type": "float", "default": 10},
         "max_crashes": {"type": "int", "default": 3},
-        "on_failure": {"type": "str", "choices": ["rollback", "leave"], "default": "rollback"},
+        "on_failure": {"type": "str", "choices": ["rollback", "pause", "leave"], "default": "rollback"},
         "remove_volumes": {"type": "bool", "default": False},
         **docker_argument_spec(),
     }
@@ -393,12 +474,16 @@ def run(options: dict[str, Any], check_mode: bool) -> Outcome:
     """
     stack = options["name"]
     check_stack_name(stack)
+    wait = options["wait"] if options["detach"] is None else not options["detach"]
     settings = Settings(
         prune=options["prune"],
+        prune_volumes=options["remove_volumes"],
+        keep_replicas=options["keep_replicas"],
+        recreate_networks=options["recreate_networks"],
         resolve_image=options["resolve_image"],
         with_registry_auth=options["with_registry_auth"],
         keep_versions=max(options["keep_versions"], 0),
-        wait=options["wait"],
+        wait=wait,
         wait_timeout=options["wait_timeout"],
         on_failure=options["on_failure"],
         check_mode=check_mode,
@@ -409,7 +494,7 @@ def run(options: dict[str, Any], check_mode: bool) -> Outcome:
             SwarmClient(connect_engine(options)),
             stack,
             remove_volumes=options["remove_volumes"],
-            wait=options["wait"],
+            wait=wait,
             timeout=options["wait_timeout"],
             check_mode=check_mode,
         )
@@ -422,8 +507,14 @@ def run(options: dict[str, Any], check_mode: bool) -> Outcome:
         Naming(stack, labels, options["endpoint_mode_default"].replace("none", "")),
         variables=os.environ if options["interpolate"] else None,
         folder=options["project_directory"],
+        dotenv=options["dotenv"],
+        profiles=options["profiles"],
+        unsupported=options["unsupported"],
     )
-    outcome = deploy(SwarmClient(connect_engine(options)), desired, settings)
+    engine = connect_engine(options)
+    for version, path in desired.needs:
+        engine.require_api(version, f"The compose document cannot be used: {path}")
+    outcome = deploy(SwarmClient(engine), desired, settings)
     outcome.warnings[:0] = warnings
     return outcome
 

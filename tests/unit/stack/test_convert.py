@@ -203,7 +203,7 @@ def test_named_volumes_then_scoped_with_labels() -> None:
                 "DriverConfig": {"Name": "local", "Options": {}},
             },
         },
-        {"Type": "volume", "Target": "/e", "ReadOnly": True, "Source": "outside"},
+        {"Type": "volume", "Target": "/e", "ReadOnly": True, "Source": "outside", "VolumeOptions": {}},
     ]
     assert stack.volumes == ("shop_data",)
 

@@ -89,6 +89,13 @@ def test_request_when_refused_then_kind_and_words(status: int, message: str, kin
         (ConnectionError("[Errno 111] Connection refused"), "nothing listens there"),
         (TimeoutError("Read timed out."), "did not answer in time"),
         (OSError("certificate verify failed"), "cannot be trusted"),
+        (
+            OSError(
+                "Max retries (SSLError(1, '[SSL] certificate verify failed: self-signed (_ssl.c:1002)'))"
+            ),
+            "cannot be trusted (self-signed); check ca_path",
+        ),
+        (OSError("Install paramiko package to enable ssh:// support"), "pip install paramiko"),
         (OSError("odd"), "cannot be reached (odd)"),
     ],
 )

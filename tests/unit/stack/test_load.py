@@ -132,7 +132,10 @@ DOCUMENTS = st.fixed_dictionaries(
             st.text(max_size=4), st.dictionaries(SERVICE_KEYS, JSON, max_size=4), max_size=2
         )
     },
-    optional={section: JSON for section in ("networks", "volumes", "secrets", "configs", "version", "other")},
+    optional={
+        section: JSON
+        for section in ("networks", "volumes", "secrets", "configs", "version", "include", "other")
+    },
 )
 
 

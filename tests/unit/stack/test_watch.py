@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
+from ansible_collections.labyard.platform.plugins.module_utils._stack.tasks import running_of
 from ansible_collections.labyard.platform.plugins.module_utils._stack.watch import Limits, Look, Watch
 from tests.unit.stack.stack_builders import service, task
 
@@ -37,6 +39,21 @@ def test_hold_starts_anew_when_a_task_stops_running() -> None:
     look(watch, web, task(web), now=0)
     look(watch, web, task(web, "failed", 1, exit_code=1), task(web, "ready", 2), now=0.5)
     assert not look(watch, web, task(web, "failed", 1, exit_code=1), task(web, number=2), now=1).converged
+
+
+def test_next_settling_then_when_the_first_hold_is_over() -> None:
+    watch, web = new_watch(hold=1), service()
+    assert watch.next_settling(0) == math.inf
+    look(watch, web, task(web), now=5)
+    assert watch.next_settling(5.25) == 0.75
+    assert watch.next_settling(7) == math.inf
+
+
+def test_running_of_then_without_tasks_that_are_being_stopped() -> None:
+    status = {"RunningTasks": 4, "DesiredTasks": 2}
+    assert running_of({**service(), "ServiceStatus": status}) == 2
+    job = service(Mode={"ReplicatedJob": {"TotalCompletions": 2}})
+    assert running_of({**job, "ServiceStatus": {"RunningTasks": 1, "DesiredTasks": 0}}) == 1
 
 
 def test_health_check_then_no_hold() -> None:

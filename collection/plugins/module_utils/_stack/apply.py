@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .client import SwarmClient
+from .container import link_credential_spec
 from .errors import Conflict, EngineError, NotFound, OutOfSequence
-from .live import LiveStack, identity_of
+from .live import LiveStack, identity_of, network_body
 from .plan import Action
 from .wait import poll, unended_tasks
 
@@ -27,6 +28,8 @@ class PlanOutdated(Exception):
         super().__init__(message)
 
 
+#: Seconds that a network may take to go once its services are removed.
+_NETWORK_TIMEOUT = 60.0
 #: The engine still lists a network that a removal is taking away, but refuses to use it.
 _NETWORK_GOING = re.compile(r"network (\S+) not found")
 
@@ -38,6 +41,7 @@ class Journal:
     created: list[tuple[str, str, str]] = field(default_factory=list)  # kind, name, id
     replaced: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # service -> spec before this call
     removed: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # service -> spec before this call
+    removed_networks: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were
     done: list[Action] = field(default_factory=list)
 
     @property
@@ -48,7 +52,7 @@ class Journal:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to undo."""
-        return not (self.created or self.replaced or self.removed)
+        return not (self.created or self.replaced or self.removed or self.removed_networks)
 
 
 class Applier:
@@ -107,9 +111,24 @@ class Applier:
 
     def _remove(self, action: Action) -> None:
         live = action.live or {}
+        if action.kind == "network":
+            self._remove_network(action.name, live)
+            return
         self.client.remove(action.kind, identity_of(live))
         if action.kind == "service":
             self.journal.removed[action.name] = live["Spec"]
+
+    def _remove_network(self, name: str, live: Mapping[str, Any]) -> None:
+        """Remove a network whose services are just being removed, and wait until it is gone."""
+        identity, problems = identity_of(live), list[str]()
+        remove_all(self.client, [("network", name, identity)], _NETWORK_TIMEOUT, problems)
+        if problems or not poll(lambda: identity not in self.client.all_networks(), _NETWORK_TIMEOUT):
+            raise EngineError(
+                f"The network {name} cannot be made anew, something still uses it: "
+                f"{'; '.join(problems) or 'it does not go'}. Disconnect what uses it and try again."
+            )
+        self._ids["network"].pop(name, None)
+        self.journal.removed_networks[name] = live
 
     def _auth(self, spec: Mapping[str, Any]) -> str:
         return self._registry_auth(spec["TaskTemplate"]["ContainerSpec"]["Image"])
@@ -123,6 +142,7 @@ class Applier:
         for kind in ("Secret", "Config"):
             for reference in template["ContainerSpec"].get(f"{kind}s", []):
                 reference[f"{kind}ID"] = self._ids[kind.lower()][reference[f"{kind}Name"]]
+        link_credential_spec(template["ContainerSpec"])
         return result
 
 
@@ -137,16 +157,29 @@ def undo(client: SwarmClient, stack: str, journal: Journal, timeout: float) -> l
         _try(problems, name, client.remove, kind, identity)
     for name, spec in journal.replaced.items():
         _try(problems, name, _put_back, client, name, spec)
-    for name, spec in journal.removed.items():
-        if all(name != other for _, other, _ in created):
-            _try(problems, name, client.create_service, spec)
     others = [entry for entry in journal.created if entry[0] != "service"]
     services = {identity for _, _, identity in created}
     networks = {name for kind, name, _ in others if kind == "network"}
     poll(lambda: all(task.get("ServiceID") not in services for task in unended_tasks(client, stack)), timeout)
     remove_all(client, others, timeout, problems)
     poll(lambda: not networks & set(client.networks(stack)), timeout)
+    new_ids: dict[str, str] = {}
+    for name, network in journal.removed_networks.items():
+        try:
+            new_ids[network["Id"]] = client.create_network(network_body(network))
+        except EngineError as error:
+            problems.append(f"network {name} ({error})")
+    for name, spec in journal.removed.items():
+        _try(problems, name, client.create_service, _on_networks(spec, new_ids))
     return problems
+
+
+def _on_networks(spec: Mapping[str, Any], new_ids: Mapping[str, str]) -> dict[str, Any]:
+    """A spec with the ids of networks that were made anew."""
+    result = copy.deepcopy(dict(spec))
+    for attachment in result["TaskTemplate"].get("Networks") or []:
+        attachment["Target"] = new_ids.get(attachment["Target"], attachment["Target"])
+    return result
 
 
 def _put_back(client: SwarmClient, name: str, spec: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 #: Free mappings of the user: an empty value in them is a value.
 _OPAQUE = {"Labels", "Options", "Sysctls", "DriverOpts"}
 #: Keys whose zero or false is not the same as nothing.
-_ZERO_COUNTS = {"Replicas", "Init", "StopGracePeriod", "Parallelism"}
+_ZERO_COUNTS = {"Replicas", "Init", "StopGracePeriod", "Parallelism", "MaxConcurrent", "TotalCompletions"}
 #: Values that the engine writes where nothing was asked for, by key.
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "Isolation": ("default",),
@@ -20,8 +20,9 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "Propagation": ("rprivate",),
     "PublishMode": ("ingress",),
     "Protocol": ("tcp",),
-    "Consistency": ("default",),
 }
+#: What the engine takes and does not keep.
+_DROPPED = {"Consistency"}
 _LIST_ORDER_FREE = {"Env", "CapabilityAdd", "CapabilityDrop"}
 
 
@@ -39,7 +40,7 @@ def canonical_service(
     template["Placement"] = _without(template.get("Placement"), "Platforms")
     template["Networks"] = _networks(template.get("Networks") or [], network_names or {})
     template["RestartPolicy"] = _restart_policy(template.get("RestartPolicy"))
-    container = dict(template.get("ContainerSpec", {}))
+    container = _credentials_by_name(dict(template.get("ContainerSpec", {})))
     for kind in ("Secret", "Config"):
         container[f"{kind}s"] = _references(container.get(f"{kind}s") or [], kind)
     template["ContainerSpec"] = container
@@ -65,7 +66,8 @@ def _strip(value: Any, key: str) -> Any:
         return {
             name: item
             for name, item in stripped.items()
-            if not (item in (None, "", [], {}) or (_is_zero(item) and name not in _ZERO_COUNTS))
+            if name not in _DROPPED
+            and not (item in (None, "", [], {}) or (_is_zero(item) and name not in _ZERO_COUNTS))
             and item not in _DEFAULTS.get(name, ())
         }
     if isinstance(value, list | tuple):
@@ -88,6 +90,17 @@ def _references(references: list[dict[str, Any]], kind: str) -> list[dict[str, A
     return sorted(
         without_ids, key=lambda item: (item.get(f"{kind}Name", ""), (item.get("File") or {}).get("Name", ""))
     )
+
+
+def _credentials_by_name(container: dict[str, Any]) -> dict[str, Any]:
+    """A credential_spec names the id of its config; the config stands among the references, too."""
+    privileges = dict(container.get("Privileges") or {})
+    given = privileges.get("CredentialSpec") or {}
+    if given.get("Config"):
+        names = [item.get("ConfigName") for item in container.get("Configs") or [] if "Runtime" in item]
+        privileges["CredentialSpec"] = {**given, "Config": ", ".join(map(str, names))}
+        container["Privileges"] = privileges
+    return container
 
 
 def _networks(attachments: list[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -119,10 +132,13 @@ def _mode(mode: Mapping[str, Any]) -> dict[str, Any]:
             return {"Kind": kind}
     if "ReplicatedJob" in mode:
         job = mode["ReplicatedJob"] or {}
+        at_once = job.get("MaxConcurrent")
+        at_once = 1 if at_once is None else at_once
+        total = job.get("TotalCompletions")
         return {
             "Kind": "ReplicatedJob",
-            "MaxConcurrent": job.get("MaxConcurrent") or 1,
-            "TotalCompletions": job.get("TotalCompletions") or job.get("MaxConcurrent") or 1,
+            "MaxConcurrent": at_once,
+            "TotalCompletions": at_once if total is None else total,
         }
     replicas = (mode.get("Replicated") or {}).get("Replicas")
     return {"Kind": "Replicated", "Replicas": 1 if replicas is None else replicas}

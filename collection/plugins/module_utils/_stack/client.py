@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .desired import NAMESPACE, DesiredFile
-from .engine import Engine
+from .engine import Engine, EventStream
 from .errors import EngineError, NotFound
 from .image import registry_of
+from .info import Snapshot
 from .live import LiveStack, Objects, of_stack
 
 _FILES = {"secret": "secrets", "config": "configs"}
@@ -42,8 +44,10 @@ class SwarmClient:
         filters = None if all_files else {"filters": _label(stack)}
         secrets = _by_name(self.engine.get("/secrets", filters))
         configs = _by_name(self.engine.get("/configs", filters))
+        services = self.services(stack)
         return LiveStack(
-            services=self.services(stack),
+            services=services,
+            hidden_networks=self._hidden_networks(services, networks),
             networks=of_stack(networks, stack),
             secrets=of_stack(secrets, stack),
             configs=of_stack(configs, stack),
@@ -52,9 +56,46 @@ class SwarmClient:
             all_configs=configs,
         )
 
+    def _hidden_networks(self, services: Objects, networks: Objects) -> dict[str, str]:
+        """Names by id of the networks that services use and the engine does not list, such as ``host``."""
+        known = {network["Id"] for network in networks.values()}
+        used = {
+            attachment["Target"]
+            for service in services.values()
+            for attachment in service["Spec"]["TaskTemplate"].get("Networks") or []
+        }
+        found = {}
+        for identity in sorted(used - known):
+            with contextlib.suppress(NotFound):
+                found[identity] = str(self.engine.get(f"/networks/{identity}")["Name"])
+        return found
+
     def services(self, stack: str) -> Objects:
         """Services of the stack, with the counts of their tasks."""
         return _by_name(self.engine.get("/services", {"filters": _label(stack), "status": "true"}))
+
+    def services_named(self, names: Collection[str]) -> Objects:
+        """Services of the whole swarm with these names, or with names that start with one of them."""
+        return _by_name(self.engine.get("/services", {"filters": {"name": sorted(names)}}))
+
+    def snapshot(self, stack: str | None = None) -> Snapshot:
+        """All that is known of one stack, or of all stacks, in seven calls.
+
+        :raises NotAManager:
+        :raises ApiTooOld: the counts of tasks need API 1.41
+        """
+        self.engine.require_api("1.41", "A stack")
+        own = {"filters": _label(stack) if stack else {"label": [NAMESPACE]}}
+        get = self.engine.get
+        return Snapshot(
+            services=get("/services", {**own, "status": "true"}),
+            tasks=get("/tasks", own if stack else None),
+            nodes=get("/nodes"),
+            networks=get("/networks"),
+            secrets=get("/secrets", own),
+            configs=get("/configs", own),
+            volumes=get("/volumes", own).get("Volumes") or [],
+        )
 
     def networks(self, stack: str) -> Objects:
         """Networks of the stack."""
@@ -70,6 +111,15 @@ class SwarmClient:
         """Tasks of the stack, past ones too as far as the swarm remembers them."""
         tasks: list[dict[str, Any]] = self.engine.get("/tasks", {"filters": _label(stack)})
         return tasks
+
+    def events(self, stack: str) -> EventStream | None:
+        """Tells when containers of the stack on this engine start, end, or change their health."""
+        filters = {
+            **_label(stack),
+            "type": ["container"],
+            "event": ["start", "die", "destroy", "health_status"],
+        }
+        return self.engine.events(filters)
 
     def task_log(self, task: str, lines: int, timeout: float = 3) -> list[str]:
         """The last lines a task wrote; empty if the engine does not give them within ``timeout`` seconds."""
@@ -151,10 +201,16 @@ class SwarmClient:
         answer = self.engine.get("/volumes", {"filters": _label(stack)})
         return sorted(volume["Name"] for volume in answer.get("Volumes") or [])
 
+    def remove_ended_containers(self, stack: str, volumes: Collection[str]) -> None:
+        """Remove the containers of past tasks of a stack on this engine that hold one of these volumes."""
+        filters = {**_label(stack), "volume": sorted(volumes), "status": ["exited", "dead", "created"]}
+        for container in self.engine.get("/containers/json", {"all": "true", "filters": filters}):
+            self.remove("container", container["Id"])
+
     def remove(self, kind: str, identity: str) -> bool:
         """Remove an object; False if it was gone already.
 
-        :param kind: service, network, secret, config or volume
+        :param kind: service, network, secret, config, volume or container
         """
         try:
             self.engine.delete(f"/{kind}s/{identity}")

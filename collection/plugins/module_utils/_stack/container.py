@@ -30,6 +30,7 @@ _DIRECT = {
     "sysctls": "Sysctls",
     "oom_score_adj": "OomScoreAdj",
     "extra_hosts": "Hosts",
+    "group_add": "Groups",
 }
 #: the same, but an empty value (0, false) says something other than no value at all
 _DIRECT_EVEN_EMPTY = {"init": "Init", "stop_grace_period": "StopGracePeriod"}
@@ -76,7 +77,7 @@ def convert_container(
             for index, mount in enumerate(service.get("volumes", []))
         ],
         "Secrets": _references("secrets", "Secret", service, path, document, naming),
-        "Configs": _references("configs", "Config", service, path, document, naming),
+        "Configs": _configs(service, path, document, naming),
         "Privileges": _privileges(service, path, document, naming),
     }
     spec.update({name: value for name, value in parts.items() if value})
@@ -99,7 +100,11 @@ def _dns(service: Mapping[str, Any], path: str) -> dict[str, Any]:
             ipaddress.ip_address(server)
         except ValueError:
             raise ComposeError(f"{server!r} is not an address.", f"{path}.dns") from None
-    parts = {"Nameservers": servers, "Search": service.get("dns_search", [])}
+    parts = {
+        "Nameservers": servers,
+        "Search": service.get("dns_search", []),
+        "Options": service.get("dns_opt", []),
+    }
     return {name: value for name, value in parts.items() if value}
 
 
@@ -112,11 +117,37 @@ def _privileges(
     if len(given) != 1:
         raise ComposeError("exactly one of config, file and registry is wanted.", f"{path}.credential_spec")
     if "config" in given:
-        raise ComposeError(
-            "a credential_spec from a config is not supported; use file or registry.",
-            f"{path}.credential_spec",
-        )
+        given = {"config": _credential_config(given["config"], path, document, naming)}
     return {"CredentialSpec": {name.capitalize(): value for name, value in given.items()}}
+
+
+def _credential_config(key: str, path: str, document: Document, naming: Naming) -> str:
+    """The name of the config that a credential_spec is read from."""
+    if key not in document.get("configs", {}):
+        raise ComposeError(
+            f"{key!r} is not defined; add it to the top-level configs.", f"{path}.credential_spec.config"
+        )
+    return naming.scoped(key, document["configs"][key])
+
+
+def _configs(
+    service: Mapping[str, Any], path: str, document: Document, naming: Naming
+) -> list[dict[str, Any]]:
+    """Configs that become files, and the one with the credentials, which does not."""
+    references = _references("configs", "Config", service, path, document, naming)
+    key = service.get("credential_spec", {}).get("config")
+    if key:
+        name = _credential_config(key, path, document, naming)
+        references.append({"ConfigName": name, "Runtime": {}})
+    return sorted(references, key=lambda item: str(item["ConfigName"]))
+
+
+def link_credential_spec(container: dict[str, Any]) -> None:
+    """Point the credential_spec of a ContainerSpec at the id of its config, once that is known."""
+    given = (container.get("Privileges") or {}).get("CredentialSpec") or {}
+    if given.get("Config"):
+        (identity,) = [item["ConfigID"] for item in container["Configs"] if "Runtime" in item]
+        given["Config"] = identity
 
 
 def _references(
@@ -144,7 +175,7 @@ def _references(
                 },
             }
         )
-    return sorted(result, key=lambda item: (str(item[f"{kind}Name"]), str(item["File"])))
+    return sorted(result, key=lambda item: str(item[f"{kind}Name"]))
 
 
 def _mount(mount: Mapping[str, Any], path: str, document: Document, naming: Naming) -> dict[str, Any]:
@@ -156,15 +187,31 @@ def _mount(mount: Mapping[str, Any], path: str, document: Document, naming: Nami
         result["Consistency"] = mount["consistency"]
     if kind == "volume":
         result.update(_volume_mount(mount, path, document, naming))
+    elif kind == "cluster":
+        result.update(_cluster_mount(mount, path, document, naming))
     elif mount.get("source"):
         result["Source"] = mount["source"]
-    if kind == "bind" and mount.get("bind"):
+    if "bind" in mount:
         result["BindOptions"] = {"Propagation": mount["bind"].get("propagation", "")}
-    if kind == "tmpfs" and mount.get("tmpfs", {}).get("size"):
-        result["TmpfsOptions"] = {"SizeBytes": mount["tmpfs"]["size"]}
+    if "tmpfs" in mount:
+        result["TmpfsOptions"] = {"SizeBytes": mount["tmpfs"].get("size", 0)}
     if kind == "image" and mount.get("image"):
         result["ImageOptions"] = {"Subpath": mount["image"].get("subpath", "")}
     return result
+
+
+def _volume(source: str, path: str, document: Document) -> Mapping[str, Any]:
+    if source not in document.get("volumes", {}):
+        raise ComposeError(f"the volume {source!r} is not defined; add it to the top-level volumes.", path)
+    return document["volumes"][source] or {}
+
+
+def _cluster_mount(mount: Mapping[str, Any], path: str, document: Document, naming: Naming) -> dict[str, Any]:
+    """A volume of a storage plugin; ``group:<name>`` stands for any volume of that group."""
+    source = mount["source"]
+    if not source.startswith("group:"):
+        source = naming.scoped(source, _volume(source, path, document))
+    return {"Source": source, "ClusterOptions": {}}
 
 
 def _volume_mount(mount: Mapping[str, Any], path: str, document: Document, naming: Naming) -> dict[str, Any]:
@@ -177,9 +224,7 @@ def _volume_mount(mount: Mapping[str, Any], path: str, document: Document, namin
     source = mount.get("source")
     if not source:
         return {"VolumeOptions": options} if options else {}
-    if source not in document.get("volumes", {}):
-        raise ComposeError(f"the volume {source!r} is not defined; add it to the top-level volumes.", path)
-    volume = document["volumes"][source] or {}
+    volume = _volume(source, path, document)
     if not volume.get("external"):
         options["Labels"] = naming.labelled(volume.get("labels"))
         if volume.get("driver") or volume.get("driver_opts"):
@@ -187,4 +232,4 @@ def _volume_mount(mount: Mapping[str, Any], path: str, document: Document, namin
                 "Name": volume.get("driver", ""),
                 "Options": volume.get("driver_opts", {}),
             }
-    return {"Source": naming.scoped(source, volume), **({"VolumeOptions": options} if options else {})}
+    return {"Source": naming.scoped(source, volume), "VolumeOptions": options}

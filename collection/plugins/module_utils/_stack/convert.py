@@ -11,10 +11,19 @@ from typing import Any
 from .container import convert_container
 from .desired import IMAGE, NAMESPACE, DesiredFile, DesiredStack
 from .errors import ComposeError
+from .features import api_needs
 from .merge import Document
 
 _STACK_NAME = re.compile(r"[a-zA-Z0-9]+(?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?")
-_LONGEST_NAME = {"services": 63, "networks": 255, "secrets": 64, "configs": 64}
+#: What the engine takes as a name: length, pattern, and the characters of the pattern in words.
+_PLAIN = r"[a-zA-Z0-9](?:[-_]*[a-zA-Z0-9]+)*"
+_DOTTED = r"[a-zA-Z0-9]+(?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?"
+_NAMES = {
+    "services": (63, _PLAIN, "'-' and '_'"),
+    "networks": (255, ".+", "more"),
+    "secrets": (64, _DOTTED, "'-', '_' and '.'"),
+    "configs": (64, _DOTTED, "'-', '_' and '.'"),
+}
 _LARGEST = {"secrets": 500 * 1024, "configs": 1000 * 1024}
 
 
@@ -62,8 +71,8 @@ def convert(document: Document, naming: Naming) -> DesiredStack:
         naming.scoped(key): _service(key, service, {**document, "networks": networks}, naming)
         for key, service in document.get("services", {}).items()
     }
-    for name in services:
-        _check_length(name, "services")
+    for key in document.get("services", {}):
+        _check_name(naming.scoped(key), "services", key)
     own = {key: networks[key] for key in networks if key in used and not networks[key].get("external")}
     return DesiredStack(
         name=naming.stack,
@@ -77,6 +86,7 @@ def convert(document: Document, naming: Naming) -> DesiredStack:
         secrets=_files("secrets", document, naming),
         configs=_files("configs", document, naming),
         volumes=_volumes(document, naming),
+        needs=api_needs(document),
     )
 
 
@@ -96,7 +106,7 @@ def _used_networks(document: Document) -> set[str]:
 
 def _network(key: str, entry: Mapping[str, Any], naming: Naming) -> dict[str, Any]:
     name = naming.scoped(key, entry)
-    _check_length(name, "networks")
+    _check_name(name, "networks", key)
     body: dict[str, Any] = {
         "Name": name,
         "CheckDuplicate": True,
@@ -123,7 +133,7 @@ def _files(section: str, document: Document, naming: Naming) -> dict[str, Desire
     for key, entry in document.get(section, {}).items():
         name = naming.scoped(key, entry)
         data = entry.get("data")
-        _check_length(name, section)
+        _check_name(name, section, key)
         if data is not None and not 0 < len(data) <= _LARGEST[section]:
             raise ComposeError(
                 f"the content has {len(data)} bytes; it must have 1 to {_LARGEST[section]}.",
@@ -154,12 +164,20 @@ def _volumes(document: Document, naming: Naming) -> tuple[str, ...]:
     return tuple(sorted(naming.scoped(key, entries[key]) for key in own))
 
 
-def _check_length(name: str, section: str) -> None:
-    longest = _LONGEST_NAME[section]
+def _check_name(name: str, section: str, key: str) -> None:
+    longest, pattern, characters = _NAMES[section]
+    path = f"{section}.{key}"
     if len(name) > longest:
         raise ComposeError(
             f"the name {name!r} has {len(name)} characters, a swarm allows {longest} for {section}; "
-            "shorten the name of the stack or of the entry."
+            "shorten the name of the stack or of the entry.",
+            path,
+        )
+    if not re.fullmatch(pattern, name):
+        raise ComposeError(
+            f"a swarm refuses the name {name!r}; {section} have letters, digits and {characters}, "
+            "with a letter or digit at both ends.",
+            path,
         )
 
 
@@ -181,7 +199,7 @@ def _service(key: str, service: Mapping[str, Any], document: Document, naming: N
     spec = {
         "Name": naming.scoped(key),
         "Labels": naming.labelled({**deploy.get("labels", {}), IMAGE: service["image"]}),
-        "TaskTemplate": {part: value for part, value in template.items() if value},
+        "TaskTemplate": {part: value for part, value in template.items() if value is not None},
         "Mode": _mode(deploy, f"{path}.deploy"),
         "UpdateConfig": _update_config(deploy.get("update_config")),
         "RollbackConfig": _update_config(deploy.get("rollback_config")),
@@ -220,7 +238,7 @@ def _resources(resources: Mapping[str, Any]) -> dict[str, Any]:
                 {"DiscreteResourceSpec": {"Kind": item.get("kind", ""), "Value": item.get("value", 0)}}
                 for item in wanted["generic_resources"]
             ]
-        if converted:
+        if part in resources:
             result[part.capitalize()] = converted
     return result
 
@@ -267,9 +285,8 @@ def _mode(deploy: Mapping[str, Any], path: str) -> dict[str, Any]:
             raise ComposeError("replicas has no meaning in a global mode; remove one of the two.", path)
         return {"Global": {}} if mode == "global" else {"GlobalJob": {}}
     if mode == "replicated-job":
-        return {
-            "ReplicatedJob": {"MaxConcurrent": replicas, "TotalCompletions": replicas} if replicas else {}
-        }
+        counts = ("MaxConcurrent", "TotalCompletions")
+        return {"ReplicatedJob": {} if replicas is None else dict.fromkeys(counts, replicas)}
     return {"Replicated": {} if replicas is None else {"Replicas": replicas}}
 
 

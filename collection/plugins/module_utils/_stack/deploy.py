@@ -15,7 +15,8 @@ from .errors import NotConverged, StackError
 from .images import resolve_images
 from .live import LiveStack, Objects, identity_of
 from .outcome import Outcome, describe_service
-from .plan import Action, Choices, Plan, make_plan
+from .pause import pause_services
+from .plan import Action, Choices, Plan, check_names_are_free, created_services, make_plan
 from .tasks import ENDED, replicas_of, running_of, state_of
 from .wait import poll, wait_until_converged
 from .watch import Limits
@@ -38,7 +39,10 @@ class Settings:
     keep_versions: int = 1
     wait: bool = True
     wait_timeout: float = 300
-    on_failure: str = "rollback"  # or leave
+    on_failure: str = "rollback"  # or pause, leave
+    keep_replicas: bool = False
+    recreate_networks: bool = False
+    prune_volumes: bool = False  # with prune
     check_mode: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -52,6 +56,9 @@ def deploy(client: SwarmClient, desired: DesiredStack, settings: Settings) -> Ou
     live, choices = _read(client, desired, settings)
     warnings = resolve_images(desired, live, settings.resolve_image, client)
     plan = make_plan(desired, live, choices)
+    new = created_services(plan)
+    if new:
+        check_names_are_free(desired.name, new, client.services_named(new))
     if settings.check_mode:
         return make_outcome(plan.everything, live.services, live, desired, [*warnings, *plan.warnings])
     known = ended_tasks(client, desired.name) if plan.actions and live.services else set()
@@ -72,7 +79,7 @@ def deploy(client: SwarmClient, desired: DesiredStack, settings: Settings) -> Ou
             )
     except StackError as error:
         handle_failure(client, desired.name, journal, error, settings)
-    warnings += [*plan.warnings, *_clean_up(client, plan, journal)]
+    warnings += [*plan.warnings, *_clean_up(client, desired.name, plan, journal)]
     if services is None:
         services = client.services(desired.name)
     return make_outcome(journal.done, services, live, desired, warnings)
@@ -88,6 +95,9 @@ def _read(client: SwarmClient, desired: DesiredStack, settings: Settings) -> tup
         live = client.read_stack(desired.name) if same else live
     choices = Choices(
         prune=settings.prune,
+        prune_volumes=client.volumes(desired.name) if settings.prune and settings.prune_volumes else (),
+        keep_replicas=settings.keep_replicas,
+        recreate_networks=settings.recreate_networks,
         keep_versions=settings.keep_versions,
         digests=digests,
         same=same,
@@ -96,9 +106,12 @@ def _read(client: SwarmClient, desired: DesiredStack, settings: Settings) -> tup
     return live, choices
 
 
-def _clean_up(client: SwarmClient, plan: Plan, journal: Journal) -> list[str]:
+def _clean_up(client: SwarmClient, stack: str, plan: Plan, journal: Journal) -> list[str]:
     """Remove what is no longer needed. What cannot go is a warning: the stack runs."""
     left: list[str] = []
+    volumes = [action.name for action in plan.cleanup if action.kind == "volume"]
+    if volumes:
+        client.remove_ended_containers(stack, volumes)
     entries = [(action.kind, action.name, identity_of(action.live)) for action in plan.cleanup]
     remove_all(client, entries, CLEANUP_TIMEOUT, left)
     going = {identity for kind, _, identity in entries if kind == "network"}
@@ -148,16 +161,29 @@ def handle_failure(
     """Put back what ran before if that is wanted, then raise ``error`` with what became of it."""
     if journal.is_empty:
         raise error
+    if settings.on_failure == "pause":
+        failed = {str(reason["service"]) for reason in error.reasons} & journal.touched
+        paused = pause_services(client, stack, failed)
+        raise _extended(error, _words_for_paused(stack, paused)) from error
     if settings.on_failure != "rollback":
         raise _extended(error, f"The stack {stack} is left as it is.") from error
     problems = undo(client, stack, journal, UNDO_TIMEOUT)
     if problems:
         words = f"What ran before could not all be put back: {'; '.join(problems)}."
-    elif journal.replaced or journal.removed:
+    elif journal.replaced or journal.removed or journal.removed_networks:
         words = _words_for_put_back(client, stack, journal, settings)
     else:
         words = "What this call had created was removed again."
     raise _extended(error, words) from error
+
+
+def _words_for_paused(stack: str, paused: list[str]) -> str:
+    if not paused:
+        return f"The stack {stack} is left as it is."
+    return (
+        f"{', '.join(paused)} {'is' if len(paused) == 1 else 'are'} stopped (0 replicas) until the next "
+        f"deployment; all else of the stack {stack} is left as it is."
+    )
 
 
 def _words_for_put_back(client: SwarmClient, stack: str, journal: Journal, settings: Settings) -> str:

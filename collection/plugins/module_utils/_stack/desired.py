@@ -8,6 +8,8 @@ from typing import Any
 
 NAMESPACE = "com.docker.stack.namespace"
 IMAGE = "com.docker.stack.image"
+#: On a service that was stopped after a failure: the number of replicas that it had.
+PAUSED = "labyard.stack.paused"
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,4 @@ class DesiredStack:
     secrets: dict[str, DesiredFile] = field(default_factory=dict)
     configs: dict[str, DesiredFile] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()  # (version of the API, path of the key that needs it)

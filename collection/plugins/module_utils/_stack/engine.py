@@ -6,9 +6,14 @@ The only file that imports the Docker SDK. What is asked of the engine stands in
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import selectors
+import socket
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +21,7 @@ from .errors import ApiTooOld, Conflict, EngineError, EngineUnreachable, NotAMan
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_TIMEOUT = 60
+_OLDEST_API = "1.41"
 
 _TRUE = {"1", "true", "yes", "y", "on", "t"}
 
@@ -65,10 +71,11 @@ def connect_engine(options: Mapping[str, Any] | None = None) -> Engine:
     tls = _tls_config(chosen)
     if tls and host.startswith("tcp://"):
         host = "https://" + host.removeprefix("tcp://")
+    automatic = chosen["api_version"].lower() == "auto"
     try:
         api = docker.APIClient(
             base_url=host,
-            version=chosen["api_version"],
+            version=_OLDEST_API if automatic else chosen["api_version"],
             timeout=chosen["timeout"],
             tls=tls or False,
             use_ssh_client=bool(chosen["use_ssh_client"]),
@@ -77,7 +84,10 @@ def connect_engine(options: Mapping[str, Any] | None = None) -> Engine:
         raise _connection_error(chosen["docker_host"], error) from error
     if tls and chosen["tls_hostname"]:
         api.mount("https://", _hostname_adapter(chosen["tls_hostname"]))
-    return Engine(api, chosen["docker_host"])
+    engine = Engine(api, chosen["docker_host"])
+    if automatic:
+        engine.speak_newest_api()
+    return engine
 
 
 class Engine:
@@ -94,6 +104,11 @@ class Engine:
         """The API version in use, for example ``(1, 41)``."""
         major, _, minor = str(self.api._version).partition(".")
         return int(major), int(minor or 0)
+
+    def speak_newest_api(self) -> None:
+        """Ask the engine for the newest version of the API that it offers, and speak that from now on."""
+        answer = self._send("GET", self.api._url("/version", versioned_api=False)).json()
+        self.api._version = str(answer["ApiVersion"])
 
     def require_api(self, version: str, what: str) -> None:
         """Check that the API is ``version`` or newer, else say that ``what`` needs it.
@@ -151,6 +166,18 @@ class Engine:
         :returns: the ``requests.Response``
         :raises EngineError: one of its kinds, in words
         """
+        return self._send(method, self.api._url(path), params, body, headers, timeout, stream)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        stream: bool = False,
+    ) -> Any:
         self.calls[method] = self.calls.get(method, 0) + 1
         query = {
             key: json.dumps(value) if isinstance(value, dict) else value
@@ -162,12 +189,14 @@ class Engine:
         try:
             response = self.api.request(
                 method,
-                self.api._url(path),
+                url,
                 params=query,
                 data=None if body is None else json.dumps(body),
                 headers=send,
                 timeout=timeout or self.api.timeout,
                 stream=stream,
+                # said here, else requests would rather take REQUESTS_CA_BUNDLE from the environment
+                verify=getattr(self.api, "verify", None),
             )
         except Exception as error:
             raise _connection_error(self.host, error) from error
@@ -175,9 +204,51 @@ class Engine:
             raise _answer_error(self.host, response.status_code, _message_of(response))
         return response
 
+    def events(self, filters: Mapping[str, Any]) -> EventStream | None:
+        """A stream of the engine's events from now on; ``None`` where there is none to be had (over SSH)."""
+        if self.host.startswith("ssh://"):
+            return None
+        try:
+            return EventStream(self.request("GET", "/events", {"filters": dict(filters)}, stream=True))
+        except EngineError:
+            return None
+
     def close(self) -> None:
         """Give the connections back."""
         self.api.close()
+
+
+class EventStream:
+    """Tells that there was an event, and not which: whoever waits looks at the whole anyway."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        # Reading the answer would block for as long as nothing happens, so its socket is watched.
+        raw = response.raw._fp.fp.raw
+        self._socket = getattr(raw, "_sock", raw)
+        self._ended = False
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for an event, at most ``seconds``; True if there was one. Once the stream has ended, sleep."""
+        if self._ended:
+            time.sleep(seconds)
+            return False
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            if not selector.select(seconds):
+                return False
+        try:
+            self._ended = not self._socket.recv(65536)
+        except OSError:
+            self._ended = True
+        return not self._ended
+
+    def close(self) -> None:
+        """End the stream."""
+        self._ended = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._response.close()
 
 
 def _with_environment(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,13 +323,18 @@ def _connection_error(host: str, error: Exception) -> EngineError:
             f"The Docker engine at {host} does not speak the API version asked for ({text.strip()}); "
             "leave api_version at 'auto' or update the engine."
         )
-    if "timed out" in text.lower():
+    if "Install paramiko" in text:
+        cause = (
+            "cannot be reached over SSH without the Python package 'paramiko'; "
+            f"install it for {sys.executable} with: pip install paramiko"
+        )
+    elif "timed out" in text.lower():
         cause = "did not answer in time; check that it is healthy, or raise the option timeout"
     elif "Permission denied" in text:
         cause = "refuses this user; use become, or add the user to the group docker"
     elif "certificate" in text.lower():
         cause = (
-            f"cannot be trusted ({_shorten(text)}); check ca_path, client_cert, client_key and tls_hostname"
+            f"cannot be trusted ({_tls_words(text)}); check ca_path, client_cert, client_key and tls_hostname"
         )
     elif "FileNotFoundError" in text or "No such file" in text:
         cause = "is not running, its socket is not there; start it, or correct docker_host"
@@ -267,6 +343,12 @@ def _connection_error(host: str, error: Exception) -> EngineError:
     else:
         cause = f"cannot be reached ({_shorten(text)}); check docker_host and that it runs"
     return EngineUnreachable(f"The Docker engine at {host} {cause}.")
+
+
+def _tls_words(text: str) -> str:
+    """What is wrong with a certificate, out of the words of four libraries."""
+    found = re.search(r"certificate verify failed: (.*?)(?: \(_ssl|\)|$)", text)
+    return _shorten(found[1] if found else text)
 
 
 def _answer_error(host: str, status: int, message: str) -> EngineError:

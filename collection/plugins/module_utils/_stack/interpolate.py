@@ -7,7 +7,7 @@ Rules: https://docs.docker.com/reference/compose-file/interpolation/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .errors import ComposeError
@@ -17,33 +17,44 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 
 #: Top-level sections whose values docker interpolates.
-SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
+SECTIONS = ("services", "networks", "volumes", "secrets", "configs", "include")
+
+#: Told of something odd: a sentence and the path of the key.
+Warn = Callable[[str, str], None]
 
 
-def interpolate_document(document: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+def _nobody(message: str, path: str) -> None:
+    """Tell nobody."""
+
+
+def interpolate_document(
+    document: Mapping[str, Any], variables: Mapping[str, str], warn: Warn = _nobody
+) -> dict[str, Any]:
     """Replace variables in all values (never in keys) of the sections of a compose document.
 
+    :param warn: told of variables that are not set and have no default
     :raises ComposeError: malformed, or a variable marked as required is missing
     """
     return {
-        key: _interpolate(value, variables, str(key)) if key in SECTIONS else value
+        key: _interpolate(value, variables, str(key), warn) if key in SECTIONS else value
         for key, value in document.items()
     }
 
 
-def _interpolate(value: Any, variables: Mapping[str, str], path: str) -> Any:
+def _interpolate(value: Any, variables: Mapping[str, str], path: str, warn: Warn) -> Any:
     if isinstance(value, str):
-        return substitute(value, variables, path)
+        return substitute(value, variables, path, warn)
     if isinstance(value, Mapping):
-        return {key: _interpolate(item, variables, f"{path}.{key}") for key, item in value.items()}
+        return {key: _interpolate(item, variables, f"{path}.{key}", warn) for key, item in value.items()}
     if isinstance(value, list):
-        return [_interpolate(item, variables, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [_interpolate(item, variables, f"{path}[{index}]", warn) for index, item in enumerate(value)]
     return value
 
 
-def substitute(text: str, variables: Mapping[str, str], path: str = "") -> str:
+def substitute(text: str, variables: Mapping[str, str], path: str = "", warn: Warn = _nobody) -> str:
     """Replace the variables in one text; an unset one without a default becomes the empty text.
 
+    :param warn: told of variables that are not set and have no default
     :raises ComposeError: malformed, or a variable marked as required is missing
     """
     result, position = [], 0
@@ -61,11 +72,11 @@ def substitute(text: str, variables: Mapping[str, str], path: str = "") -> str:
             result.append("$")
             position = match.end()
         elif match["plain"]:
-            result.append(variables.get(match["plain"], ""))
+            result.append(_value(match["plain"], variables, path, warn))
             position = match.end()
         else:
             end = _closing_brace(text, match.end(), path)
-            result.append(_expression(text[match.end() : end], variables, path))
+            result.append(_expression(text[match.end() : end], variables, path, warn))
             position = end + 1
     result.append(text[position:])
     return "".join(result)
@@ -85,14 +96,20 @@ def _closing_brace(text: str, start: int, path: str) -> int:
     )
 
 
-def _expression(inner: str, variables: Mapping[str, str], path: str) -> str:
+def _value(name: str, variables: Mapping[str, str], path: str, warn: Warn) -> str:
+    if name not in variables:
+        warn(f"the variable {name} is not set, the empty text stands in for it.", path)
+    return variables.get(name, "")
+
+
+def _expression(inner: str, variables: Mapping[str, str], path: str, warn: Warn) -> str:
     name = _NAME.match(inner)
     if name is None:
         raise ComposeError(f"'${{{inner}}}' does not start with the name of a variable.", path)
     key, rest = name[0], inner[name.end() :]
     value = variables.get(key)
     if not rest:
-        return value or ""
+        return _value(key, variables, path, warn)
     operator = _OPERATOR.match(rest)
     if operator is None:
         raise ComposeError(f"'${{{inner}}}' is malformed; after the name come :- - :? ? :+ or +.", path)
@@ -100,10 +117,10 @@ def _expression(inner: str, variables: Mapping[str, str], path: str) -> str:
     present = bool(value) if operator[0].startswith(":") else value is not None
     kind = operator[0][-1]
     if kind == "+":
-        return substitute(argument, variables, path) if present else ""
+        return substitute(argument, variables, path, warn) if present else ""
     if present:
         return value or ""
     if kind == "-":
-        return substitute(argument, variables, path)
-    words = substitute(argument, variables, path) or "it is required"
+        return substitute(argument, variables, path, warn)
+    words = substitute(argument, variables, path, warn) or "it is required"
     raise ComposeError(f"the variable {key} is not set: {words}; set it in the environment.", path)

@@ -23,11 +23,13 @@ class LiveStack:
     all_networks: Objects = field(default_factory=dict)  # the swarm's and this machine's
     all_secrets: Objects = field(default_factory=dict)
     all_configs: Objects = field(default_factory=dict)
+    hidden_networks: dict[str, str] = field(default_factory=dict)  # names by id: host and its kin, not listed
 
     @property
     def network_names(self) -> dict[str, str]:
         """Names of networks by id."""
-        return {network["Id"]: name for name, network in self.all_networks.items()}
+        names = {network["Id"]: name for name, network in self.all_networks.items()}
+        return {**self.hidden_networks, **names}
 
 
 def labels_of(item: Mapping[str, Any]) -> dict[str, str]:
@@ -39,6 +41,27 @@ def identity_of(item: Mapping[str, Any] | None) -> str:
     """The id of a network, service, secret or config."""
     found = item or {}
     return str(found.get("ID") or found.get("Id") or "")
+
+
+def network_options(network: Mapping[str, Any]) -> dict[str, str]:
+    """The driver options of a live network that somebody has asked for; the engine adds one of its own."""
+    options: Mapping[str, str] = network.get("Options") or {}
+    return {key: value for key, value in options.items() if not key.endswith(".vxlanid_list")}
+
+
+def network_body(network: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of the call that makes a network like this live one."""
+    body: dict[str, Any] = {
+        key: network[key]
+        for key in ("Name", "Driver", "Internal", "Attachable", "EnableIPv6", "Labels")
+        if network.get(key)
+    }
+    pools = (network.get("IPAM") or {}).get("Config") or []
+    body["IPAM"] = {
+        "Driver": (network.get("IPAM") or {}).get("Driver") or "default",
+        "Config": [{"Subnet": pool["Subnet"]} for pool in pools if pool.get("Subnet")],
+    }
+    return {**body, "Options": network_options(network), "CheckDuplicate": True}
 
 
 def of_stack(objects: Objects, stack: str) -> Objects:

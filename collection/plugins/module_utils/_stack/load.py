@@ -19,6 +19,7 @@ class Source:
 
     name: str  # the path of the file, or "compose[1]" for an inline mapping
     document: dict[str, Any]
+    is_file: bool = False
 
 
 class _Loader(yaml.SafeLoader):
@@ -28,7 +29,11 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {}
 _SCALARS = (
     ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("tag:yaml.org,2002:int", r"^(?:[-+]?0b[01_]+|[-+]?0x[0-9a-fA-F_]+|[-+]?[0-9][0-9_]*)$", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:int",
+        r"^(?:[-+]?0b[01_]+|[-+]?0o[0-7_]+|[-+]?0x[0-9a-fA-F_]+|[-+]?[0-9][0-9_]*)$",
+        "-+0123456789",
+    ),
     (
         "tag:yaml.org,2002:float",
         r"^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
@@ -122,7 +127,7 @@ def read_sources(sources: Sequence[str | Mapping[str, Any]]) -> list[Source]:
         if isinstance(source, Mapping):
             result.append(Source(f"compose[{index}]", dict(source)))
         elif isinstance(source, str):
-            result.append(Source(source, parse_yaml(read_text(source), source)))
+            result.append(Source(source, parse_yaml(read_text(source), source), is_file=True))
         else:
             raise ComposeError("each entry is the path of a file or a mapping.", f"compose[{index}]")
     return result
@@ -136,12 +141,11 @@ def read_text(path: str) -> str:
     try:
         with open(os.path.expanduser(path), encoding="utf-8-sig") as file:
             return file.read()
-    except OSError as error:
-        raise ComposeError(
-            f"the file cannot be read ({error.strerror}); check path and rights.", "", path
-        ) from error
     except UnicodeDecodeError as error:
         raise ComposeError("the file is not UTF-8 text.", "", path) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or error
+        raise ComposeError(f"the file cannot be read ({reason}); check path and rights.", "", path) from error
 
 
 def project_directory(sources: Sequence[str | Mapping[str, Any]], given: str | None = None) -> str:

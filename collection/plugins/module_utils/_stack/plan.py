@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .canonical import canonical_service
-from .desired import IMAGE, DesiredFile, DesiredStack
-from .errors import ComposeError
+from .desired import IMAGE, NAMESPACE, PAUSED, DesiredFile, DesiredStack
+from .errors import ComposeError, StackError
 from .files import FilePlan, plan_file
-from .live import LiveStack, Objects, labels_of
+from .live import LiveStack, Objects, labels_of, network_body, network_options
+from .tasks import replicas_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Action:
     """One step."""
 
     action: str  # create, update or remove
-    kind: str  # network, secret, config or service
+    kind: str  # network, secret, config, service or volume
     name: str
     body: Any = field(default=None, repr=False)  # what the engine is sent
     live: Mapping[str, Any] | None = field(default=None, repr=False)  # the object as it is
@@ -51,6 +52,9 @@ class Choices:
     """How to plan."""
 
     prune: bool = False
+    prune_volumes: Collection[str] = ()  # volumes that there are, to be removed if no longer named
+    keep_replicas: bool = False  # of services that are there
+    recreate_networks: bool = False  # and the services on them, where a network has changed
     keep_versions: int = 1  # superseded versions of a secret or config that are kept
     digests: Mapping[str, str] = field(default_factory=dict)  # keyed hashes of the contents, by desired name
     same: Collection[str] = ()  # live secrets and configs whose content is known to be the wanted one
@@ -65,19 +69,48 @@ def make_plan(desired: DesiredStack, live: LiveStack, choices: Choices | None = 
     choices = choices or Choices()
     plan = Plan()
     _check_external_networks(desired, live)
-    _plan_networks(desired, live, plan)
+    live = _plan_networks(desired, live, plan, choices)
     secrets = _plan_files("secret", desired.secrets, live.secrets, live.all_secrets, plan, choices)
     configs = _plan_files("config", desired.configs, live.configs, live.all_configs, plan, choices)
     if choices.prune:
         _plan_removals("service", desired.services, live.services, plan.actions)
     current = {"Secret": secrets, "Config": configs}
     for name, spec in sorted(desired.services.items()):
-        _plan_service(name, _with_versions(spec, current), live, plan)
+        _plan_service(name, _with_versions(spec, current), live, plan, choices)
     if choices.prune:
         _plan_removals("network", desired.networks, live.networks, plan.cleanup)
         _plan_removals("secret", _kept(secrets), live.secrets, plan.cleanup)
         _plan_removals("config", _kept(configs), live.configs, plan.cleanup)
+        unnamed = sorted(set(choices.prune_volumes) - set(desired.volumes))
+        _plan_removals("volume", (), {name: {"ID": name} for name in unnamed}, plan.cleanup)
     return plan
+
+
+def created_services(plan: Plan) -> list[str]:
+    """Names of the services that a plan makes and that are not there before."""
+    removed = {action.name for action in plan.actions if action.action == "remove"}
+    return [
+        action.name
+        for action in plan.actions
+        if (action.action, action.kind) == ("create", "service") and action.name not in removed
+    ]
+
+
+def check_names_are_free(stack: str, names: Collection[str], others: Objects) -> None:
+    """Check that the names of new services are not those of services outside of the stack.
+
+    :param others: services of the swarm whose names may be among ``names``
+    :raises StackError: one is
+    """
+    for name in sorted(set(names) & set(others)):
+        owner = labels_of(others[name]).get(NAMESPACE)
+        if owner == stack:
+            continue  # made by somebody else just now: the plan is made anew when it is applied
+        whose = f"it belongs to the stack {owner}" if owner else "it belongs to no stack"
+        raise StackError(
+            f"A service {name} exists already outside of the stack {stack} ({whose}), and a swarm has each "
+            f"name but once; rename one of the two, or remove it with 'docker service rm {name}'."
+        )
 
 
 def _check_external_networks(desired: DesiredStack, live: LiveStack) -> None:
@@ -97,22 +130,66 @@ def _check_external_networks(desired: DesiredStack, live: LiveStack) -> None:
             )
 
 
-def _plan_networks(desired: DesiredStack, live: LiveStack, plan: Plan) -> None:
+def _plan_networks(desired: DesiredStack, live: LiveStack, plan: Plan, choices: Choices) -> LiveStack:
+    """Plan networks, returning the stack as the planned actions leave it."""
+    changed = {
+        name: _network_differences(body, live.networks[name])
+        for name, body in desired.networks.items()
+        if name in live.networks
+    }
+    outdated = sorted(name for name, keys in changed.items() if keys)
+    if choices.recreate_networks and outdated:
+        live = _plan_network_removals(outdated, desired, live, plan, choices.prune)
+    else:
+        plan.warnings.extend(
+            f"The network {name} differs from the document in {', '.join(changed[name])} and stays as it is: "
+            "a network cannot be changed. With recreate_networks it and the services on it are made anew."
+            for name in outdated
+        )
     for name, body in sorted(desired.networks.items()):
-        existing = live.networks.get(name)
-        if existing is not None:
-            changed = _network_differences(body, existing)
-            if changed:
-                plan.warnings.append(
-                    f"The network {name} differs from the document in {', '.join(changed)} "
-                    "and stays as it is; a network cannot be changed, remove the stack to have it made anew."
-                )
-        elif live.all_networks.get(name, {}).get("Scope") == "swarm":
+        if name in live.networks:
+            continue
+        if live.all_networks.get(name, {}).get("Scope") == "swarm":
             plan.warnings.append(
                 f"The network {name} does not carry the label of this stack; it is used as it is."
             )
         else:
             plan.actions.append(Action("create", "network", name, body, after=_readable_network(body)))
+    return live
+
+
+def _plan_network_removals(
+    names: Collection[str], desired: DesiredStack, live: LiveStack, plan: Plan, prune: bool
+) -> LiveStack:
+    """Plan the removal of networks and of the services on them, returning the stack without those.
+
+    :raises ComposeError: a service on one of them would not be made anew
+    """
+    going = {live.networks[name]["Id"] for name in names} | set(names)
+    services = sorted(name for name, service in live.services.items() if going & _networks_of(service))
+    for service in services:
+        if service not in desired.services and not prune:
+            raise ComposeError(
+                f"the network is to be made anew, but the service {service!r} is on it, which the document "
+                "does not name; add the service to the document, or remove it with prune.",
+                f"networks.{', '.join(names)}",
+            )
+    _plan_removals("service", (), {name: live.services[name] for name in services}, plan.actions)
+    for name in names:
+        before = _readable_network(network_body(live.networks[name]))
+        plan.actions.append(Action("remove", "network", name, None, live.networks[name], before))
+    return replace(
+        live,
+        services={name: item for name, item in live.services.items() if name not in services},
+        networks={name: item for name, item in live.networks.items() if name not in names},
+        all_networks={name: item for name, item in live.all_networks.items() if name not in names},
+    )
+
+
+def _networks_of(service: Mapping[str, Any]) -> set[str]:
+    """Ids or names of the networks that a live service is on."""
+    attachments = service["Spec"].get("TaskTemplate", {}).get("Networks") or []
+    return {attachment["Target"] for attachment in attachments}
 
 
 def _network_differences(body: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
@@ -121,6 +198,7 @@ def _network_differences(body: Mapping[str, Any], live: Mapping[str, Any]) -> li
         "internal": (bool(body.get("Internal")), bool(live.get("Internal"))),
         "attachable": (bool(body.get("Attachable")), bool(live.get("Attachable"))),
         "labels": (body["Labels"], live.get("Labels") or {}),
+        "driver_opts": (body.get("Options") or {}, network_options(live)),
     }
     wanted = [pool["Subnet"] for pool in (body.get("IPAM") or {}).get("Config", [])]
     if wanted:
@@ -206,8 +284,10 @@ def _with_versions(spec: dict[str, Any], current: Mapping[str, Mapping[str, File
     return result
 
 
-def _plan_service(name: str, spec: dict[str, Any], live: LiveStack, plan: Plan) -> None:
+def _plan_service(name: str, spec: dict[str, Any], live: LiveStack, plan: Plan, choices: Choices) -> None:
     existing = live.services.get(name)
+    if existing is not None and choices.keep_replicas:
+        _keep_replicas(spec, existing)
     after = canonical_service(spec)
     if existing is None:
         plan.actions.append(Action("create", "service", name, spec, None, None, after))
@@ -219,6 +299,14 @@ def _plan_service(name: str, spec: dict[str, Any], live: LiveStack, plan: Plan) 
     if force:
         spec["TaskTemplate"]["ForceUpdate"] = force
     plan.actions.append(Action("update", "service", name, spec, existing, before, after))
+
+
+def _keep_replicas(spec: dict[str, Any], live: Mapping[str, Any]) -> None:
+    """Set the number that the live service has, or had before it was stopped after a failure."""
+    if "Replicated" in spec["Mode"] and "Replicated" in (live["Spec"].get("Mode") or {}):
+        paused = labels_of(live).get(PAUSED, "")
+        number = int(paused) if paused.isdigit() else replicas_of(live)
+        spec["Mode"] = {"Replicated": {"Replicas": number}}
 
 
 def _stale_references(spec: Mapping[str, Any], live_spec: Mapping[str, Any], live: LiveStack) -> bool:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from .apply import Applier, Journal, PlanOutdated
 from .client import SwarmClient
 from .deploy import ATTEMPTS, Settings, ended_tasks, handle_failure, make_outcome
+from .desired import PAUSED
 from .errors import StackError
-from .live import LiveStack
+from .live import LiveStack, labels_of
 from .outcome import Outcome
 from .plan import Action
 from .tasks import replicas_of
@@ -68,7 +69,8 @@ def plan_scale(stack: str, replicas: dict[str, int], live: LiveStack) -> list[Ac
             raise StackError(f"The service {name} cannot have {number} replicas; it is 0 or more.")
         have = replicas_of(service)
         if have != number:
-            spec = {**service["Spec"], "Mode": {"Replicated": {"Replicas": number}}}
+            labels = {key: value for key, value in labels_of(service).items() if key != PAUSED}
+            spec = {**service["Spec"], "Labels": labels, "Mode": {"Replicated": {"Replicas": number}}}
             actions.append(
                 Action("update", "service", name, spec, service, {"replicas": have}, {"replicas": number})
             )

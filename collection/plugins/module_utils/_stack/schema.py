@@ -17,12 +17,23 @@ class Notes:
     """What to tell the person beside the result."""
 
     warnings: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)  # those of the warnings that say: a swarm ignores this
 
     def warn(self, message: str, path: str) -> None:
         """Note a warning about the key at ``path``, once."""
         text = f"{path}: {message}"
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def ignore(self, reason: str, path: str) -> None:
+        """Note that the key at ``path`` has no effect, and why."""
+        self.warn(f"ignored: {reason}", path)
+        self.ignored.append(f"{path}: {reason}")
+
+    def take(self, other: Notes, source: str) -> None:
+        """Add the notes about one document, with its name before them."""
+        self.warnings += [f"{source}: {text}" for text in other.warnings]
+        self.ignored += [f"{source}: {text}" for text in other.ignored]
 
 
 #: Reads the value of one key: (value, path, notes) to its normalised form.
@@ -50,7 +61,7 @@ class Table:
                 if item is not None or key in _KEEP_NULL:
                     result[key] = self.keys[key](item, here, notes)
             elif key in self.ignored:
-                notes.warn(f"ignored: {self.ignored[key]}", here)
+                notes.ignore(self.ignored[key], here)
             elif key in self.forbidden:
                 raise ComposeError(f"this key is not possible on a swarm; {self.forbidden[key]}", here)
             elif not (key.startswith("x-") or key in self.silent):

@@ -47,13 +47,16 @@ def replicas_of(service: Service) -> int:
         replicas = (mode.get("Replicated") or {}).get("Replicas")
         return 1 if replicas is None else int(replicas)
     if kind == "ReplicatedJob":
-        return int((mode["ReplicatedJob"] or {}).get("TotalCompletions") or 1)
+        completions = (mode["ReplicatedJob"] or {}).get("TotalCompletions")
+        return 1 if completions is None else int(completions)
     return int((service.get("ServiceStatus") or {}).get("DesiredTasks") or 0)
 
 
 def running_of(service: Service) -> int:
-    """How many tasks run, as the swarm counts them."""
-    return int((service.get("ServiceStatus") or {}).get("RunningTasks") or 0)
+    """How many tasks run that are to run; the swarm's own count has those in it that are being stopped."""
+    status = service.get("ServiceStatus") or {}
+    running = int(status.get("RunningTasks") or 0)
+    return running if is_job(service) else min(running, int(status.get("DesiredTasks") or 0))
 
 
 def condition_of(service: Service) -> str:

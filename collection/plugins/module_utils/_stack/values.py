@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from typing import Any
 
 from .errors import ComposeError
+from .words import split_words
 
 _DURATION_UNITS = {
     "ns": 1,
@@ -137,7 +137,7 @@ def string_or_strings(value: Any, path: str) -> list[str]:
 
 
 def command(value: Any, path: str) -> list[str] | None:
-    """A command line as a list; a text is split as a shell would.
+    """A command line as a list; a text is split into words.
 
     :raises ComposeError:
     """
@@ -146,7 +146,7 @@ def command(value: Any, path: str) -> list[str] | None:
     if not isinstance(value, str):
         return strings(value, path)
     try:
-        return shlex.split(value)
+        return split_words(value)
     except ValueError as error:
         raise ComposeError(f"{value!r} cannot be split into words ({error}); use a list.", path) from error
 
@@ -202,10 +202,10 @@ def _port_range(text: str, value: str, path: str) -> list[int]:
     return list(range(first, last + 1))
 
 
-def short_ports(value: Any, path: str, warn: Any) -> list[dict[str, Any]]:
+def short_ports(value: Any, path: str, ignore: Any) -> list[dict[str, Any]]:
     """``[[ip:]published:]target[/protocol]`` with ranges, as long ports in ingress mode.
 
-    :param warn: called with a sentence and a path where a host address is dropped
+    :param ignore: called with a sentence and a path where a host address is dropped
     :raises ComposeError:
     """
     text = string(value, path)
@@ -220,7 +220,7 @@ def short_ports(value: Any, path: str, warn: Any) -> list[dict[str, Any]]:
         ip = host[:colon] if colon > bracket else ""
         published_text = host[colon + 1 :] if colon > bracket else host
         if ip:
-            warn(f"the address {ip} is ignored: a swarm publishes on all addresses.", path)
+            ignore(f"the address {ip}; a swarm publishes on all addresses.", path)
     if protocol.lower() not in {"tcp", "udp", "sctp"}:
         raise ComposeError(f"{protocol!r} is not a protocol; it is tcp, udp or sctp.", path)
     targets = _port_range(target_text, text, path)
@@ -264,8 +264,9 @@ def short_mount(value: str, path: str) -> dict[str, Any]:
 
 
 def absolute_path(path: str, folder: str) -> str:
-    """``path`` with ``~`` expanded, made absolute from ``folder``."""
-    return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+    """``path`` with ``~`` expanded, made absolute from ``folder``; an absolute one stays as it is written."""
+    expanded = os.path.expanduser(path)
+    return expanded if os.path.isabs(expanded) else os.path.normpath(os.path.join(folder, expanded))
 
 
 def kind_of(value: Any) -> str:

@@ -10,12 +10,11 @@ from dataclasses import replace
 from .client import SwarmClient
 from .errors import NotConverged, StackError
 from .live import Objects
+from .lookout import Lookout
 from .reasons import Reason
 from .tasks import ENDED, Task, state_of
 from .watch import Limits, Watch
 
-#: Seconds between two looks.
-INTERVAL = 0.25
 LOG_LINES = 10
 
 
@@ -38,7 +37,16 @@ def wait_until_converged(
     :param hide: texts that must not be shown, as in the log of a task
     :raises NotConverged: with a reason for each service that does not run
     """
-    watch = Watch(names, limits, touched, set(known))
+    lookout = Lookout(lambda: client.events(stack))
+    try:
+        return _watch(client, stack, Watch(names, limits, touched, set(known)), timeout, lookout, hide)
+    finally:
+        lookout.close()
+
+
+def _watch(
+    client: SwarmClient, stack: str, watch: Watch, timeout: float, lookout: Lookout, hide: Sequence[str]
+) -> Objects:
     end = time.monotonic() + timeout
     while True:
         services = client.services(stack)
@@ -53,7 +61,7 @@ def wait_until_converged(
             late = [watch.why_waiting(services[name], tasks) for name in look.waiting]
             late = [replace(reason, message=f"{reason.message} ({timeout:g} s are over.)") for reason in late]
             raise _not_converged(client, late, hide)
-        time.sleep(INTERVAL)
+        lookout.pause(min(end - now, watch.next_settling(now)))
 
 
 def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
@@ -68,7 +76,12 @@ def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
         left[:] = unended_tasks(client, stack)
         return not left
 
-    if not poll(gone, timeout):
+    lookout = Lookout(lambda: client.events(stack))
+    try:
+        in_time = poll(gone, timeout, lookout)
+    finally:
+        lookout.close()
+    if not in_time:
         raise StackError(
             f"{len(left)} containers of the stack {stack} have not stopped within {timeout:g} s; "
             "raise wait_timeout, or lower their stop_grace_period."
@@ -76,17 +89,22 @@ def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
 
 
 def unended_tasks(client: SwarmClient, stack: str) -> list[Task]:
-    """Tasks of a stack that still hold something (the swarm keeps the ended tasks of a removed job)."""
-    return [task for task in client.tasks(stack) if state_of(task) not in ENDED]
+    """Tasks of a stack that still hold something.
+
+    Of a removed job the swarm keeps the tasks: those that have ended, and those that never got a node.
+    """
+    return [task for task in client.tasks(stack) if state_of(task) not in ENDED and task.get("NodeID")]
 
 
-def poll(condition: Callable[[], bool], timeout: float) -> bool:
+def poll(condition: Callable[[], bool], timeout: float, lookout: Lookout | None = None) -> bool:
     """Ask ``condition`` until it is true; False if it is not within ``timeout`` seconds."""
+    lookout = lookout or Lookout()
     end = time.monotonic() + timeout
     while not condition():
-        if time.monotonic() >= end:
+        left = end - time.monotonic()
+        if left <= 0:
             return False
-        time.sleep(INTERVAL)
+        lookout.pause(left)
     return True
 
 

@@ -6,6 +6,7 @@ The clock is passed in, seconds of any origin. ``wait.py`` is the loop around th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -94,6 +95,11 @@ class Watch:
             task["ID"] for task in tasks if state_of(task) in ENDED and task.get("ServiceID") in retried
         }
 
+    def next_settling(self, now: float) -> float:
+        """Seconds until the next service that runs has run for long enough; infinite if there is none."""
+        moments = [since + self.limits.hold - now for since in self._since.values()]
+        return min((seconds for seconds in moments if seconds > 0), default=math.inf)
+
     def why_waiting(self, service: Service, tasks: Sequence[Task]) -> Reason:
         """The best that can be said of a service that has not converged in time."""
         name = service["Spec"]["Name"]
@@ -178,7 +184,7 @@ def _is_complete(service: Service, own: Sequence[Task], touched: bool) -> bool:
     ids = {task["ID"] for task in current}
     if is_job(service):
         done = {slot_of(task) for task in current if state_of(task) == "complete"}
-        return len(done) >= max(wanted, 1)
+        return len(done) >= (wanted if kind_of(service) == "ReplicatedJob" else max(wanted, 1))
     good = {
         slot_of(task)
         for task in current

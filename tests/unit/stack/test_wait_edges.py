@@ -1,0 +1,38 @@
+"""When a removed stack is gone, and when a job with nothing to do is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.labyard.platform.plugins.module_utils._stack.wait import unended_tasks
+from ansible_collections.labyard.platform.plugins.module_utils._stack.watch import Limits, Watch
+from tests.unit.stack.stack_builders import service
+
+
+class Tasks:
+    """A client that knows of some tasks."""
+
+    def __init__(self, *tasks: dict[str, Any]) -> None:
+        self._tasks = list(tasks)
+
+    def tasks(self, stack: str) -> list[dict[str, Any]]:
+        """The tasks, whatever the stack."""
+        return self._tasks
+
+
+@pytest.mark.parametrize(
+    ("state", "node", "holds"),
+    [("running", "n1", True), ("shutdown", "n1", False), ("complete", "n1", False), ("pending", "", False)],
+)
+def test_unended_tasks_are_those_that_hold_something(state: str, node: str, holds: bool) -> None:
+    task = {"ID": "t", "NodeID": node, "Status": {"State": state}}
+    client: Any = Tasks(task)
+    assert unended_tasks(client, "s") == ([task] if holds else [])
+
+
+def test_job_of_no_tasks_is_done_at_once() -> None:
+    job = service(Mode={"ReplicatedJob": {"MaxConcurrent": 0, "TotalCompletions": 0}})
+    look = Watch(["shop_web"], Limits(1, 10, 3), ["shop_web"], set()).look({"shop_web": job}, [], 0.0)
+    assert look.converged
