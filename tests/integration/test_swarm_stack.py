@@ -365,7 +365,7 @@ def test_external_network_missing_then_nothing_made(engine: docker.DockerClient,
 def test_stack_of_the_command_line_then_adopted_without_change(stack: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("words")
     source = {
-        "version": "3.13",
+        "version": "3.9",
         "services": {
             "web": service(
                 environment={"B": "2", "A": ""},
