@@ -24,6 +24,9 @@ print(child.pid, flush=True)
 time.sleep(600)
 """
 
+# The run, the child it started, and the run as our own child.
+Family = tuple[RunProcess, psutil.Process, subprocess.Popen[str]]
+
 
 class QuietWatcher:
     """A watcher that has nothing to write down."""
@@ -39,7 +42,7 @@ class QuietWatcher:
 
 
 @pytest.fixture
-def family(tmp_path: Path) -> Iterator[tuple[RunProcess, psutil.Process, subprocess.Popen[str]]]:
+def family(tmp_path: Path) -> Iterator[Family]:
     parent = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -62,34 +65,34 @@ def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_process_with_another_start_time_is_not_ours(family) -> None:  # type: ignore[no-untyped-def]
+def test_process_with_another_start_time_is_not_ours(family: Family) -> None:
     run, _, _ = family
     assert run.find() is not None
     assert RunProcess(run.pid, run.started - 100).find() is None
 
 
-def test_ended_run_leaves_no_descendant(family) -> None:  # type: ignore[no-untyped-def]
+def test_ended_run_leaves_no_descendant(family: Family) -> None:
     run, child, _ = family
     end_process(run)
     assert run.find() is None
     assert gone(child)
 
 
-def test_cancelled_run_is_ended_and_says_so(family, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_cancelled_run_is_ended_and_says_so(family: Family, tmp_path: Path) -> None:
     run, child, parent = family
     verdict = supervise_run(run, tmp_path, 60, QuietWatcher(cancel=True), parent.poll)
     assert verdict.reason == "cancelled"
     assert gone(child)
 
 
-def test_run_that_takes_too_long_is_ended_and_says_so(family, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_run_that_takes_too_long_is_ended_and_says_so(family: Family, tmp_path: Path) -> None:
     run, child, parent = family
     verdict = supervise_run(run, tmp_path, 0, QuietWatcher(), parent.poll)
     assert verdict.reason == "timeout"
     assert gone(child)
 
 
-def test_leftovers_are_found_by_the_folder_on_their_command_line(family, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_leftovers_are_found_by_the_folder_on_their_command_line(family: Family, tmp_path: Path) -> None:
     run, child, _ = family
     assert end_leftovers(tmp_path) >= 2
     assert run.find() is None
