@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,15 +20,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 ENGINE_SOCKET = "/var/run/docker.sock"
 
 
-def write_certificates(folder: Path) -> None:
+def write_certificates(folder: Path, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
     """An authority (ca.pem), a client (cert.pem, key.pem), named as DOCKER_CERT_PATH wants them, and a server
-    of 127.0.0.1 and the name `engine.test` (server.pem, server-key.pem)."""
+    of these IP addresses and the name `engine.test` (server.pem, server-key.pem). They last for a day."""
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("test authority")
     ca = _sign(ca_name, ca_name, ca_key, ca_key, x509.BasicConstraints(ca=True, path_length=0))
     (folder / "ca.pem").write_bytes(_pem(ca))
     names = x509.SubjectAlternativeName(
-        [x509.DNSName("engine.test"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        [
+            x509.DNSName("engine.test"),
+            *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+        ]
     )
     for certificate, key_file, usage in (
         ("server.pem", "server-key.pem", ExtendedKeyUsageOID.SERVER_AUTH),
@@ -69,7 +72,7 @@ def _sign(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))

@@ -75,5 +75,6 @@ options:
 requirements:
   - "Python 3.11 or newer"
   - "docker 7.1 or newer (the Python package)"
+  - "paramiko (the Python package), if O(docker_host) starts with V(ssh://)"
   - "Docker Engine 20.10 (API 1.41) or newer"
 """

@@ -68,13 +68,12 @@ labels:
 from typing import Any
 from urllib.parse import quote
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
     connect_engine,
     docker_argument_spec,
 )
 from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import NotFound, StackError
+from ansible_collections.labyard.platform.plugins.module_utils._stack.module import run_module
 
 HASH_LABEL = "labyard.hash"
 
@@ -117,12 +116,7 @@ def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec(), supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode)
-    except StackError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    run_module(argument_spec(), run)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,10 @@ health:
   type: str
   choices: [running, stopped, degraded, missing]
 services:
-  description: The services by their name in the stack, each with what it was started with.
+  description:
+    - The services by their name in the stack, each with what it was started with.
+    - Text in C(environment) that O(labyard.platform.swarm_stack#module:templates=literal) has made safe is
+      shown as the containers see it.
   returned: success
   type: dict
   sample:
@@ -76,14 +79,13 @@ volumes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
     connect_engine,
     docker_argument_spec,
 )
-from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import StackError
+from ansible_collections.labyard.platform.plugins.module_utils._stack.module import run_module
 from ansible_collections.labyard.platform.plugins.module_utils._stack.ports import STACK_LABEL, read_volumes
+from ansible_collections.labyard.platform.plugins.module_utils._stack.templates import unescape_templates
 
 IMAGE_LABEL = "com.docker.stack.image"
 _NANO = 1_000_000_000
@@ -120,7 +122,7 @@ def describe_service(service: dict[str, Any]) -> dict[str, Any]:
         "replicas": status.get("DesiredTasks", 0),
         "running": status.get("RunningTasks", 0),
         "ended": False,
-        "environment": dict(entry.split("=", 1) for entry in container.get("Env") or () if "=" in entry),
+        "environment": _environment(container.get("Env") or []),
         "cpu_limit": limits.get("NanoCPUs", 0) / _NANO,
         "memory_limit": limits.get("MemoryBytes", 0) // _MEBI,
         "ports": sorted(port["PublishedPort"] for port in ports if port.get("PublishedPort")),
@@ -130,6 +132,12 @@ def describe_service(service: dict[str, Any]) -> dict[str, Any]:
             if secret.get("File")
         },
     }
+
+
+def _environment(entries: list[str]) -> dict[str, str]:
+    """The values as the containers see them, where the swarm fills in nothing of its own."""
+    pairs = (entry.split("=", 1) for entry in entries if "=" in entry)
+    return {name: unescape_templates(value) for name, value in pairs}
 
 
 def ended_by_itself(tasks: list[dict[str, Any]]) -> bool:
@@ -164,12 +172,7 @@ def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec(), supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode)
-    except StackError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    run_module(argument_spec(), run)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,17 @@ options:
         where values come from people.
     type: bool
     default: true
+  templates:
+    description:
+      - What C({{) means in the values of C(environment), in C(hostname), and in the sources, targets, labels
+        and driver options of C(volumes), where a swarm expands templates such as C({{.Node.Hostname}}).
+      - With V(swarm), as with C(docker stack deploy), the swarm fills them in.
+      - With V(literal), all text arrives in the containers as it stands in O(compose). Use it where values
+        come from people, together with O(interpolate=false).
+      - Secrets and configs are expanded only if they ask for it with C(template_driver).
+    type: str
+    choices: [swarm, literal]
+    default: swarm
   dotenv:
     description:
       - Take variables that the environment lacks from the file C(.env) beside the first file of
@@ -411,20 +422,21 @@ diff:
 """
 
 import os
-import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.labyard.platform.plugins.module_utils._stack.client import SwarmClient
 from ansible_collections.labyard.platform.plugins.module_utils._stack.compose import load_stack
 from ansible_collections.labyard.platform.plugins.module_utils._stack.convert import Naming, check_stack_name
 from ansible_collections.labyard.platform.plugins.module_utils._stack.deploy import Settings, deploy
+from ansible_collections.labyard.platform.plugins.module_utils._stack.desired import DesiredStack
 from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
     connect_engine,
     docker_argument_spec,
 )
 from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import ComposeError, StackError
+from ansible_collections.labyard.platform.plugins.module_utils._stack.module import run_module
 from ansible_collections.labyard.platform.plugins.module_utils._stack.outcome import Outcome
 from ansible_collections.labyard.platform.plugins.module_utils._stack.remove import remove_stack
 from ansible_collections.labyard.platform.plugins.module_utils._stack.scale import scale
@@ -441,6 +453,7 @@ def argument_spec() -> dict[str, Any]:
         "replicas": {"type": "dict"},
         "project_directory": {"type": "path"},
         "interpolate": {"type": "bool", "default": True},
+        "templates": {"type": "str", "choices": ["swarm", "literal"], "default": "swarm"},
         "dotenv": {"type": "bool", "default": True},
         "profiles": {"type": "list", "elements": "str", "default": []},
         "unsupported": {"type": "str", "choices": ["warn", "error"], "default": "warn"},
@@ -490,64 +503,72 @@ def run(options: dict[str, Any], check_mode: bool) -> Outcome:
         limits=Limits(options["hold"], options["pending_grace"], max(options["max_crashes"], 1)),
     )
     if options["state"] == "absent":
-        return remove_stack(
-            SwarmClient(connect_engine(options)),
-            stack,
-            remove_volumes=options["remove_volumes"],
-            wait=wait,
-            timeout=options["wait_timeout"],
-            check_mode=check_mode,
-        )
+        with closing(connect_engine(options)) as engine:
+            return remove_stack(
+                SwarmClient(engine),
+                stack,
+                remove_volumes=options["remove_volumes"],
+                wait=wait,
+                timeout=options["wait_timeout"],
+                check_mode=check_mode,
+            )
     if options["replicas"]:
         numbers = {name: integer(number, f"replicas.{name}") for name, number in options["replicas"].items()}
-        return scale(SwarmClient(connect_engine(options)), stack, numbers, settings)
+        with closing(connect_engine(options)) as engine:
+            return scale(SwarmClient(engine), stack, numbers, settings)
+    desired, warnings = _load(options)
+    with closing(connect_engine(options)) as engine:
+        for version, path in desired.needs:
+            engine.require_api(version, f"The compose document cannot be used: {path}")
+        outcome = deploy(SwarmClient(engine), desired, settings)
+    outcome.warnings[:0] = warnings
+    return outcome
+
+
+def _load(options: Mapping[str, Any]) -> tuple[DesiredStack, list[str]]:
+    """The stack that the compose documents describe, and warnings."""
     labels = {key: "" if value is None else str(value) for key, value in options["labels"].items()}
-    desired, warnings = load_stack(
+    return load_stack(
         options["compose"],
-        Naming(stack, labels, options["endpoint_mode_default"].replace("none", "")),
+        Naming(options["name"], labels, options["endpoint_mode_default"].replace("none", "")),
         variables=os.environ if options["interpolate"] else None,
         folder=options["project_directory"],
         dotenv=options["dotenv"],
         profiles=options["profiles"],
         unsupported=options["unsupported"],
+        templates=options["templates"],
     )
-    engine = connect_engine(options)
-    for version, path in desired.needs:
-        engine.require_api(version, f"The compose document cannot be used: {path}")
-    outcome = deploy(SwarmClient(engine), desired, settings)
-    outcome.warnings[:0] = warnings
-    return outcome
+
+
+def answer(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Do what the options say; the result is the module's, of a failure too."""
+    if options["state"] == "present" and bool(options["compose"]) == bool(options["replicas"]):
+        return _failure("With state present, exactly one of compose and replicas is needed.")
+    try:
+        outcome = run(options, check_mode)
+    except ComposeError as error:
+        return _failure(f"The compose document cannot be used: {error}")
+    except StackError as error:
+        return _failure(str(error), error.reasons)
+    return {
+        "changed": outcome.changed,
+        "message": outcome.message,
+        "actions": outcome.actions,
+        "services": outcome.services,
+        "networks": outcome.networks,
+        "volumes": outcome.volumes,
+        "diff": {"before": outcome.before, "after": outcome.after},
+        "warnings": outcome.warnings,
+    }
+
+
+def _failure(message: str, reasons: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return {"failed": True, "msg": message, "reasons": list(reasons)}
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec=argument_spec(),
-        supports_check_mode=True,
-    )
-    options = module.params
-    if options["state"] == "present" and bool(options["compose"]) == bool(options["replicas"]):
-        module.fail_json(msg="With state present, exactly one of compose and replicas is needed.")
-    try:
-        outcome = run(options, module.check_mode)
-    except ComposeError as error:
-        module.fail_json(msg=f"The compose document cannot be used: {error}", reasons=[])
-    except StackError as error:
-        module.fail_json(msg=str(error), reasons=list(error.reasons))
-    except Exception as error:
-        module.fail_json(
-            msg=f"swarm_stack met an error of its own, please report it: {error!r}",
-            exception=traceback.format_exc(),
-        )
-    for warning in outcome.warnings:
-        module.warn(warning)
-    result = {
-        key: getattr(outcome, key)
-        for key in ("changed", "message", "actions", "services", "networks", "volumes")
-    }
-    if module._diff:
-        result["diff"] = {"before": outcome.before, "after": outcome.after}
-    module.exit_json(**result)
+    run_module(argument_spec(), answer)
 
 
 if __name__ == "__main__":

@@ -257,17 +257,16 @@ volumes:
   elements: dict
 """
 
+from contextlib import closing
 from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.labyard.platform.plugins.module_utils._stack.client import SwarmClient
 from ansible_collections.labyard.platform.plugins.module_utils._stack.engine import (
     connect_engine,
     docker_argument_spec,
 )
-from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import StackError
 from ansible_collections.labyard.platform.plugins.module_utils._stack.info import describe_stacks
+from ansible_collections.labyard.platform.plugins.module_utils._stack.module import run_module
 
 
 def argument_spec() -> dict[str, Any]:
@@ -275,27 +274,19 @@ def argument_spec() -> dict[str, Any]:
     return {"name": {"type": "str"}, **docker_argument_spec()}
 
 
-def run(options: dict[str, Any]) -> dict[str, Any]:
+def run(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """Look at the stacks; the result is the module's.
 
     :raises StackError: with a sentence for the person who reads it
     """
-    engine = connect_engine(options)
-    try:
+    with closing(connect_engine(options)) as engine:
         snapshot = SwarmClient(engine).snapshot(options["name"])
-    finally:
-        engine.close()
     return {"changed": False, **describe_stacks(snapshot, options["name"])}
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec(), supports_check_mode=True)
-    try:
-        result = run(module.params)
-    except StackError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    run_module(argument_spec(), run)
 
 
 if __name__ == "__main__":

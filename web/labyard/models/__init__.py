@@ -5,6 +5,9 @@ from .base import db, utc_column
 from .catalog import Plan
 from .commands import Command, Event, Run, Task
 from .deployments import Deployment
+from .idempotency import GivenAnswer
+from .notices import Notice, Webhook
+from .orphans import Orphan
 from .states import Health, State
 from .workers import Worker
 
@@ -14,14 +17,18 @@ __all__ = [
     "Command",
     "Deployment",
     "Event",
+    "GivenAnswer",
     "Health",
     "Membership",
+    "Notice",
+    "Orphan",
     "Plan",
     "Project",
     "Run",
     "State",
     "Task",
     "User",
+    "Webhook",
     "Worker",
     "db",
     "utc_column",

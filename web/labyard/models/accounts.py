@@ -23,6 +23,11 @@ class User(UserMixin, db.Model):
     password_hash: Mapped[str | None] = mapped_column(String(255))  # argon2id
     is_admin: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
+    email: Mapped[str] = mapped_column(String(254), default="")
+    mail_on_end: Mapped[bool] = mapped_column(default=False)  # a mail when a command of theirs has ended
+    # How many of their commands may run at once; None: as many as the settings say.
+    command_limit: Mapped[int | None]
+    version: Mapped[int] = mapped_column(default=1)  # counts the changes: the ETag of the REST interface
     created_at: Mapped[datetime] = utc_column(default=utc_now)
     # Changed to end all sessions of the person: a session holds a copy.
     session_epoch: Mapped[int] = mapped_column(default=0)

@@ -26,6 +26,11 @@ class Plan(db.Model):
     fixed: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     shapes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     visible: Mapped[bool] = mapped_column(default=True)
+    # Names of the projects whose members may see it; empty: everybody.
+    projects: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # Where the configuration is fetched from at each run: {"repository", "ref", "path"}; empty: installed.
+    source: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    version: Mapped[int] = mapped_column(default=1)  # counts the changes: the ETag of the REST interface
     created_at: Mapped[datetime] = utc_column(default=utc_now)
     updated_at: Mapped[datetime] = utc_column(default=utc_now)
     # A plan that is no longer offered stays for the history of its deployments.

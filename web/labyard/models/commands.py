@@ -29,6 +29,8 @@ class Command(db.Model):
             sqlite_where=text("state IN (0, 1)"),
             postgresql_where=text("state IN (0, 1)"),
         ),
+        # What lists sort by and where a page goes on.
+        Index("ix_commands_created_at_id", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True, default=lambda: random_id(12))
@@ -42,8 +44,19 @@ class Command(db.Model):
     )  # for programs: failed, timeout, cancelled, lost ...
     message: Mapped[str] = mapped_column(Text, default="")  # for people: the cause in a sentence
     timeout: Mapped[int] = mapped_column(default=600)  # seconds a run may last
+    # A larger number goes first; only operators may ask for more than 0.
+    priority: Mapped[int] = mapped_column(default=0)
+    # Only say what would change: the run is one in Ansible's check mode, the deployment stays as it is.
+    check_only: Mapped[bool] = mapped_column(default=False)
+    # What the run changed or, for `check_only`, would change: [{"object", "before", "after"}].
+    difference: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    # The failed command that this one repeats, and the steps of it that need not be run again.
+    retry_of: Mapped[str | None] = mapped_column(String(12))
+    steps_done: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # The commit of the configuration's repository, for configurations that are fetched.
+    source_commit: Mapped[str] = mapped_column(String(64), default="")
     cancel_requested: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime] = utc_column(default=utc_now, index=True)
+    created_at: Mapped[datetime] = utc_column(default=utc_now)
     started_at: Mapped[datetime | None] = utc_column()
     finished_at: Mapped[datetime | None] = utc_column()
     # The claim: who works on it, until when, and a number that grows with each claim. A worker
@@ -88,6 +101,7 @@ class Run(db.Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     command_id: Mapped[str] = mapped_column(ForeignKey("commands.id"), index=True)
     fence: Mapped[int]  # the claim under which it was started
+    host: Mapped[str] = mapped_column(String(64), default="")  # whose folder and process these are
     folder: Mapped[str] = mapped_column(Text)
     pid: Mapped[int | None]
     # Process numbers are used again; with its start time (seconds since 1970) one is unmistakable.

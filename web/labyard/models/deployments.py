@@ -34,6 +34,9 @@ class Deployment(db.Model):
             sqlite_where=text("state != 8"),
             postgresql_where=text("state != 8"),
         ),
+        # What lists sort by and where a page goes on.
+        Index("ix_deployments_created_at_id", "created_at", "id"),
+        Index("ix_deployments_owner_id_created_at_id", "owner_id", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(8), primary_key=True, default=lambda: random_id(8))
@@ -51,7 +54,9 @@ class Deployment(db.Model):
     endpoints: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     volumes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     sealed_secrets: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[datetime] = utc_column(default=utc_now, index=True)
+    # Counts the changes of the row, those of its health apart: the ETag of the REST interface.
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = utc_column(default=utc_now)
     updated_at: Mapped[datetime] = utc_column(default=utc_now)
     removed_at: Mapped[datetime | None] = utc_column()
 

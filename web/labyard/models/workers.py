@@ -18,5 +18,7 @@ class Worker(db.Model):
     __tablename__ = "workers"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)  # host:pid
+    host: Mapped[str] = mapped_column(String(64), default="")
+    concurrency: Mapped[int] = mapped_column(default=0)  # commands at a time
     started_at: Mapped[datetime] = utc_column(default=utc_now)
     beat_at: Mapped[datetime] = utc_column(default=utc_now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .convert import Naming, convert
@@ -14,6 +15,7 @@ from .load import Source, project_directory, read_sources
 from .merge import Document, merge_documents
 from .reader import Reader, with_dotenv
 from .schema import Notes
+from .templates import with_literal_text
 
 
 def load_stack(
@@ -25,6 +27,7 @@ def load_stack(
     dotenv: bool = False,
     profiles: Collection[str] = (),
     unsupported: str = "warn",
+    templates: str = "swarm",
 ) -> tuple[DesiredStack, list[str]]:
     """The stack that compose sources ask for, and warnings.
 
@@ -34,6 +37,7 @@ def load_stack(
     :param dotenv: take variables that the environment lacks from ``.env`` beside the first file
     :param profiles: services with profiles are left out unless they have one of these; ``*``: none is
     :param unsupported: ``error``: a key that a swarm ignores is an error, not a warning
+    :param templates: ``literal``: ``{{`` is ordinary text, not the start of a template of the swarm
     :raises ComposeError: with file, path of the key, and what to do
     """
     found = read_sources(sources)
@@ -53,6 +57,9 @@ def load_stack(
             raise ComposeError("the document has no services; add at least one.")
         chosen = _with_profiles(merged, profiles)
         stack = convert(chosen, naming)
+        if templates == "literal":
+            services = {name: with_literal_text(spec) for name, spec in stack.services.items()}
+            stack = replace(stack, services=services)
     except ComposeError as error:
         raise ComposeError(error.message, error.path, error.source or _origin(error.path, found)) from error
     return stack, [*notes.warnings, *_without_effect(merged)]

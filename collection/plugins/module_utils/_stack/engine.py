@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 
 from .errors import ApiTooOld, Conflict, EngineError, EngineUnreachable, NotAManager, NotFound, OutOfSequence
@@ -80,7 +81,7 @@ def connect_engine(options: Mapping[str, Any] | None = None) -> Engine:
             tls=tls or False,
             use_ssh_client=bool(chosen["use_ssh_client"]),
         )
-    except Exception as error:  # the SDK lets errors of many libraries through
+    except _connection_faults(ValueError) as error:  # ValueError: the host is no address
         raise _connection_error(chosen["docker_host"], error) from error
     if tls and chosen["tls_hostname"]:
         api.mount("https://", _hostname_adapter(chosen["tls_hostname"]))
@@ -198,7 +199,7 @@ class Engine:
                 # said here, else requests would rather take REQUESTS_CA_BUNDLE from the environment
                 verify=getattr(self.api, "verify", None),
             )
-        except Exception as error:
+        except _connection_faults() as error:
             raise _connection_error(self.host, error) from error
         if response.status_code >= 400:
             raise _answer_error(self.host, response.status_code, _message_of(response))
@@ -314,6 +315,28 @@ def _message_of(response: Any) -> str:
     except (ValueError, KeyError, TypeError):
         message = response.text
     return str(message).strip() or f"HTTP status {response.status_code}"
+
+
+def _connection_faults(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """What the SDK lets through of the libraries below it when a connection fails, and ``more``.
+
+    A fault of our own, such as a TypeError, is not among them, so that it is not taken for one.
+    """
+    from docker.errors import DockerException
+    from urllib3.exceptions import HTTPError
+
+    faults: list[type[Exception]] = [
+        OSError,  # sockets, TLS, the program ssh; requests' own errors derive from it
+        EOFError,  # paramiko, when the other side hangs up
+        DockerException,
+        HTTPError,
+        HTTPException,
+        *more,
+    ]
+    paramiko = sys.modules.get("paramiko")  # the SDK imports it where it is installed
+    if paramiko is not None:
+        faults.append(paramiko.SSHException)
+    return tuple(faults)
 
 
 def _connection_error(host: str, error: Exception) -> EngineError:

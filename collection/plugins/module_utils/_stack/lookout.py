@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 #: Seconds between two looks: after an event, and the longest without and with a stream of events.
-SOON, WITHOUT_EVENTS, WITH_EVENTS = 0.15, 0.25, 0.5
+SOON, WITHOUT_EVENTS, WITH_EVENTS = 0.05, 0.25, 0.5
 
 
 class Events(Protocol):
