@@ -45,14 +45,15 @@ def started_console(engine: docker.DockerClient) -> Iterator[Any]:
         console.api_key = json.loads((home / "admin.json").read_text(encoding="utf-8"))["api_key"]
         console.start("web", "worker")
         try:
-            helpers.wait_until(lambda: _is_ready(url), 60, f"{url}/readyz")
+            helpers.wait_until(lambda: is_ready(url), 60, f"{url}/readyz")
             yield console
         finally:
             console.stop("web", "worker")
             helpers.remove_deployments_of(console, engine)
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
+    """Whether the console at `url` takes commands."""
     try:
         return requests.get(f"{url}/readyz", timeout=5).status_code == 200
     except requests.RequestException:

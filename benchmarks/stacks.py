@@ -16,66 +16,19 @@ import importlib
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import docker
 
-from .community import REPOSITORY, community_environment
+from .bench import LABEL, Bench, run_command
+from .community import community_environment
+from .stack_info import measure_info
 
-_LABEL = "com.docker.stack.namespace"
-_LOOK_EVERY = 0.05  # seconds
-_LONGEST = 400.0  # seconds for one deployment
 FLOOR = "bare Engine API"
-
-
-@dataclass
-class Bench:
-    """What the ways of deploying share."""
-
-    engine: docker.DockerClient
-    folder: Path
-    image: str
-    community: dict[str, str] | None
-    helpers: Any
-
-    def document(self, services: int) -> dict[str, Any]:
-        """A compose document of so many sleeping services."""
-        service = {
-            "image": self.image,
-            "command": ["sleep", "100000"],
-            "init": True,
-            "stop_grace_period": "1s",
-            "deploy": {"endpoint_mode": "dnsrr"},
-        }
-        return {"version": "3.8", "services": {f"s{number}": service for number in range(services)}}
-
-    def play(self, name: str, task: dict[str, Any], environment: dict[str, str] | None = None) -> None:
-        """Run a play of one task."""
-        path = self.folder / f"{name}.yml"
-        variables = {"ansible_python_interpreter": sys.executable}
-        play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
-        path.write_text(json.dumps([{**play, "tasks": [task]}]))
-        program = Path(sys.executable).parent / "ansible-playbook"
-        _run([str(program), "-i", "localhost,", str(path)], environment)
-
-    def wait_until_all_run(self, stack: str, services: int) -> None:
-        """Look until every service has a task that runs."""
-        end = time.monotonic() + _LONGEST
-        wanted = {"label": f"{_LABEL}={stack}"}
-        while True:
-            tasks = self.engine.api.tasks(filters=wanted)
-            if len({task["ServiceID"] for task in tasks if _runs(task)}) >= services:
-                return
-            if time.monotonic() > end:
-                raise TimeoutError(f"the stack {stack} does not run after {_LONGEST:g} s")
-            time.sleep(_LOOK_EVERY)
 
 
 @dataclass
@@ -90,7 +43,9 @@ class Way:
 
 
 def measure_stacks(rounds: int, slow: bool) -> None:
-    """Measure stacks of 2 and of 20 services, printing Markdown tables; all that was made is removed.
+    """Measure stacks of 2 and of 20 services, and looking at one of 100, printing Markdown tables.
+
+    All that was made is removed.
 
     :param slow: measure the command line with 20 services too, which takes longer than 100 s each time
     """
@@ -106,6 +61,7 @@ def measure_stacks(rounds: int, slow: bool) -> None:
                     _measure_round(bench, ways[number % len(ways) :] + ways[: number % len(ways)], services)
                 _print_tables(ways, services)
             _print_calls(bench)
+            measure_info(bench, rounds)
     finally:
         engine.close()
 
@@ -142,7 +98,7 @@ def _seconds(step: Callable[[Bench, str, int], None], bench: Bench, stack: str, 
 
 def _deploy_bare(bench: Bench, stack: str, services: int) -> None:
     """The calls that have to be made, and no others."""
-    labels, api = {_LABEL: stack}, bench.engine.api
+    labels, api = {LABEL: stack}, bench.engine.api
     network = api.create_network(f"{stack}_default", driver="overlay", labels=labels)["Id"]
     container = {
         "Image": bench.image,
@@ -177,7 +133,7 @@ def _deploy_ours(hold: float) -> Callable[[Bench, str, int], None]:
 def _deploy_by_command(bench: Bench, stack: str, services: int) -> None:
     path = bench.folder / f"{stack}.json"
     path.write_text(json.dumps(bench.document(services)))
-    _run(["docker", "stack", "deploy", "--detach=false", "-c", str(path), stack])
+    run_command(["docker", "stack", "deploy", "--detach=false", "-c", str(path), stack])
 
 
 def _deploy_by_community(bench: Bench, stack: str, services: int) -> None:
@@ -188,24 +144,6 @@ def _deploy_by_community(bench: Bench, stack: str, services: int) -> None:
 def _play_community(bench: Bench, stack: str, services: int) -> None:
     options = {"name": stack, "compose": [bench.document(services)]}
     bench.play(stack, {"community.docker.docker_stack": options}, bench.community)
-
-
-def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        command,
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=_LONGEST,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-
-
-def _runs(task: dict[str, Any]) -> bool:
-    return bool(task["Status"]["State"] == "running")
 
 
 def _print_tables(ways: list[Way], services: int) -> None:

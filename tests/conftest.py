@@ -20,6 +20,11 @@ import psutil
 import pytest
 import requests
 import yaml
+from sqlalchemy import NullPool, create_engine, text
+
+from labyard.settings import read_settings
+
+pytest_plugins = ("tests.services.fixtures", "tests.services.databases")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # The plan of the tests' consoles: stacks are named after it, so nobody's own are taken for a test's.
@@ -125,25 +130,35 @@ class RunningConsole:
                 process.kill()
                 process.wait(timeout=15)
 
+    def query(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Carry out one SQL statement in the console's database, whichever it is; the rows it gives."""
+        url = read_settings(self.environment).database_url
+        database = create_engine(url, poolclass=NullPool)
+        with database.begin() as connection:
+            done = connection.execute(text(statement), values)
+            return [tuple(row) for row in done] if done.returns_rows else []
+
     def log(self, name: str) -> str:
         """What a process has printed."""
         return (self.home / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
-def console_environment(home: Path) -> dict[str, str]:
-    """An environment for a console whose state lies in `home`."""
+def console_environment(home: Path, **further: str) -> dict[str, str]:
+    """An environment for a console whose state lies in `home`; `further` variables name its database."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("LABYARD_")}
-    return {**kept, "LABYARD_HOME": str(home), "LABYARD_CREDENTIALS": str(home / "admin.json")}
+    return {**kept, "LABYARD_HOME": str(home), "LABYARD_CREDENTIALS": str(home / "admin.json"), **further}
 
 
 @pytest.fixture(scope="session")
 def console(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: docker.DockerClient,
+    session_console_database: dict[str, str],
 ) -> Iterator[RunningConsole]:
-    """A console with the plans of inventories/local, ready to take commands."""
+    """A console with the plans of inventories/local, ready to take commands, on the chosen database."""
     home = tmp_path_factory.mktemp("console")
     url = f"http://127.0.0.1:{free_port()}"
-    made = RunningConsole(url, home, console_environment(home))
+    made = RunningConsole(url, home, console_environment(home, **session_console_database))
     made.labyard("db", "upgrade")
     made.labyard("db", "load-plans", str(write_plans(home)))
     made.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
@@ -180,12 +195,7 @@ def _is_ready(console: RunningConsole) -> bool:
 
 def remove_deployments_of(console: RunningConsole, engine: docker.DockerClient) -> None:
     """Remove from the swarm whatever deployments of `console` are left on it."""
-    import sqlite3
-
-    with sqlite3.connect(console.home / "labyard.db") as database:
-        ids = [row[0] for row in database.execute("SELECT id FROM deployments")]
-    database.close()
-    for deployment_id in ids:
+    for (deployment_id,) in console.query("SELECT id FROM deployments"):
         remove_labelled(engine, f"labyard.deployment={deployment_id}")
 
 

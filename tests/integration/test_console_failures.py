@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +100,7 @@ def test_phase_that_takes_too_long_is_stopped_with_all_it_started(
     console: RunningConsole, engine: docker.DockerClient, unique: str
 ) -> None:
     command = console.issue(plan=PLAN, phase="install", name=unique, params={})
-    with sqlite3.connect(console.home / "labyard.db", timeout=15) as database:
-        database.execute("UPDATE commands SET timeout = 1 WHERE id = ?", (command["id"],))
-    database.close()
+    console.query("UPDATE commands SET timeout = 1 WHERE id = :id", id=command["id"])
     ended = console.finish(command)
     assert (ended["state"], ended["reason"]) == (9, "timeout"), ended
     assert not processes_of(console, command)

@@ -18,11 +18,15 @@ CALLS: dict[str, dict[str, Any]] = {
     "image_info": {"name": "labyard/notebook-minimal:current"},
     "service_health": {"stack": "test-no-such-stack"},
     "published_port": {"stack": "test-no-such-stack", "range_start": 27200, "range_end": 27299},
+    "swarm_stack": {"name": "test-no-such-stack", "state": "absent"},
+    "swarm_stack_info": {"name": "test-no-such-stack"},
 }
 WRONG: dict[str, dict[str, Any]] = {
     "image_info": {"name": "test-no-such-image"},
     "service_health": {"stack": "x", "docker_host": "unix:///no/such/socket"},
     "published_port": {"stack": "x", "range_start": 9, "range_end": 1},
+    "swarm_stack": {"name": "x", "compose": ["/no/such/file"]},
+    "swarm_stack_info": {"name": "x", "docker_host": "tcp://127.0.0.1:1"},
 }
 # A task with an environment of its own gets a process of its own.
 APART = {"environment": {"LABYARD_TEST": "1"}}

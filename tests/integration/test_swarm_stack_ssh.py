@@ -113,7 +113,7 @@ def test_look_when_the_key_is_another_then_said(address: str, home: Path, tmp_pa
     kept = key.read_bytes()
     write_key(key)
     try:
-        with pytest.raises(EngineUnreachable, match=f"The Docker engine at {address} .*Authentication failed"):
+        with pytest.raises(EngineUnreachable, match=f"engine at {address} .*Authentication failed"):
             look(docker_host=address)
     finally:
         key.write_bytes(kept)

@@ -9,7 +9,16 @@ import pytest
 
 from tests.integration.stack_helpers import ensure_image, service, stack_module, stack_names
 
-TEXTS = ["{{.Node.ID}}", "{{", "{{{", "{{{{}}", '{{ "{{" }}', "{{/* x */}}", "}} {{- 1 -}} $HOME", "{{.Nothing}}"]
+TEXTS = [
+    "{{.Node.ID}}",
+    "{{",
+    "{{{",
+    "{{{{}}",
+    '{{ "{{" }}',
+    "{{/* x */}}",
+    "}} {{- 1 -}} $HOME",
+    "{{.Nothing}}",
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Machines for tests: containers of this machine's engine on a network of their own, reached by ssh.
 
-They hold nothing but Debian with Python and a server for ssh. `swarm_nodes.py` makes a swarm of such machines.
+They hold nothing but Debian with Python and a server for ssh. `swarm_nodes.py` makes a swarm of such.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Machines:
         self.nodes: dict[str, Machine] = {}
 
     def start(self) -> None:
-        """Make the machines and wait until they can be reached. Removes what dead processes left of the group."""
+        """Make the machines and wait until they can be reached; first remove what dead processes left."""
         remove_machines(self.engine, self.group)
         image = ensure_node_image(self.engine, self.stage)
         network, addresses = self._create_network()
@@ -158,9 +158,7 @@ class Machines:
         first = ipaddress.ip_network(subnet).network_address + 11
         return self.prefix, [str(first + number) for number in range(len(self.names))]
 
-    def _start(
-        self, node: Machine, image: str, network: str, files: Mapping[str, tuple[bytes, int]]
-    ) -> None:
+    def _start(self, node: Machine, image: str, network: str, files: Mapping[str, tuple[bytes, int]]) -> None:
         name = f"{self.prefix}-{node.name}"
         self.engine.volumes.create(name, labels=self.labels)
         api = self.engine.api

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,9 +28,12 @@ class SwarmNodes(Machines):
     #: Seconds between two signs of life of a node; after three without one it counts as down.
     heartbeat = 2
 
+    def __init__(self, *given: Any, **keywords: Any) -> None:
+        super().__init__(*given, **keywords)
+        self._clients: dict[str, docker.DockerClient] = {}
+
     def start(self) -> None:
         """Make the machines and the swarm, and wait until all nodes are ready."""
-        self._clients: dict[str, docker.DockerClient] = {}
         super().start()
         manager = self.client(MANAGER)
         manager.swarm.init(

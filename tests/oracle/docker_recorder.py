@@ -22,7 +22,8 @@ Calls = dict[str, list[dict[str, Any]]]
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, outside: Sequence[str]) -> None:
+        self.outside = outside
         self.calls: Calls = {kind: [] for kind in ("services", "networks", "secrets", "configs")}
         super().__init__(path, _Handler)
 
@@ -39,8 +40,12 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/info"):
             self._answer({"Swarm": {"ControlAvailable": True, "LocalNodeState": "active"}})
         elif path.rsplit("/", 1)[-1] in {"secrets", "configs"}:
-            made = self.server.calls[path.rsplit("/", 1)[-1]]
-            self._answer([{"ID": body["Name"], "Spec": body} for body in made])
+            made = [body["Name"] for body in self.server.calls[path.rsplit("/", 1)[-1]]]
+            found = [{"ID": name, "Spec": {"Name": name}} for name in (*made, *self.server.outside)]
+            self._answer(found)
+        elif "/networks/" in path and path.rsplit("/", 1)[-1] in self.server.outside:
+            name = path.rsplit("/", 1)[-1]
+            self._answer({"Name": name, "Id": name, "Scope": "swarm"})
         elif path.rsplit("/", 1)[-1] in {"networks", "services"}:
             self._answer([])
         elif path.endswith("/_ping"):
@@ -71,10 +76,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def recorder(folder: Path) -> Iterator[tuple[str, Calls]]:
-    """The address of a recording engine, and what it is sent: bodies of create calls by kind."""
+def recorder(folder: Path, outside: Sequence[str] = ()) -> Iterator[tuple[str, Calls]]:
+    """The address of a recording engine, and what it is sent: bodies of create calls by kind.
+
+    :param outside: names of external secrets, configs and networks that it has; their ids are their names
+    """
     path = folder / "engine.sock"
-    with _Server(str(path)) as server:
+    with _Server(str(path), outside) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
@@ -82,15 +90,18 @@ def recorder(folder: Path) -> Iterator[tuple[str, Calls]]:
         finally:
             server.shutdown()
             thread.join()
+            path.unlink()
 
 
-def recorded_deploy(stack: str, paths: Sequence[str], folder: Path) -> Calls:
-    """What `docker stack deploy` sends for some compose files."""
+def recorded_deploy(
+    stack: str, paths: Sequence[str], folder: Path, outside: Sequence[str] = (), **environment: str
+) -> Calls:
+    """What `docker stack deploy` sends for some compose files; keywords are added to its environment."""
     arguments = [part for path in paths for part in ("--compose-file", path)]
-    with recorder(folder) as (address, calls):
+    with recorder(folder, outside) as (address, calls):
         done = subprocess.run(
             ["docker", "stack", "deploy", "--detach", "--resolve-image", "never", *arguments, stack],
-            env={**os.environ, **VARIABLES, "DOCKER_HOST": address},
+            env={**os.environ, **VARIABLES, **environment, "DOCKER_HOST": address},
             capture_output=True,
             text=True,
             timeout=60,

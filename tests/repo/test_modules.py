@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGINS = REPOSITORY / "collection" / "plugins"
+COLLECTION = "ansible_collections.labyard.platform.plugins"
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
 CALLBACKS = sorted(path.stem for path in (PLUGINS / "callback").glob("*.py"))
 
 # A module without code documents an action plugin, which does the work.
 WORKING_MODULES = [
-    name for name in MODULES if "AnsibleModule(" in (PLUGINS / "modules" / f"{name}.py").read_text("utf-8")
+    name for name in MODULES if "def main(" in (PLUGINS / "modules" / f"{name}.py").read_text("utf-8")
 ]
 
 
@@ -55,12 +57,13 @@ class Captured(Exception):
 
 def argument_spec_of(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The argument spec in the code of a module."""
-    module = importlib.import_module(f"ansible_collections.labyard.platform.plugins.modules.{name}")
+    module = importlib.import_module(f"{COLLECTION}.modules.{name}")
+    shared = importlib.import_module(f"{COLLECTION}.module_utils._stack.module")
 
     def capture(argument_spec: dict[str, Any], **_settings: Any) -> NoReturn:
         raise Captured(argument_spec)
 
-    monkeypatch.setattr(module, "AnsibleModule", capture)
+    monkeypatch.setattr(shared, "AnsibleModule", capture)
     with pytest.raises(Captured) as caught:
         module.main()
     spec: dict[str, Any] = caught.value.args[0]
@@ -97,6 +100,17 @@ def test_module_when_code_and_documentation_are_compared_then_options_are_the_sa
     in_code = {k: as_documented(v) for k, v in argument_spec_of(name, monkeypatch).items()}
     documented = {k: as_documented(v) for k, v in module_document(name)["doc"]["options"].items()}
     assert documented == in_code
+
+
+def test_action_group_when_read_then_has_every_module_that_talks_to_an_engine() -> None:
+    runtime = yaml.safe_load((REPOSITORY / "collection" / "meta" / "runtime.yml").read_text("utf-8"))
+    with_engine = {name for name in MODULES if "docker_host" in module_document(name)["doc"]["options"]}
+    assert set(runtime["action_groups"]["docker"]) == with_engine
+
+
+@pytest.mark.parametrize("name", WORKING_MODULES)
+def test_action_group_when_a_module_is_in_it_then_its_documentation_says_so(name: str) -> None:
+    assert module_document(name)["doc"]["attributes"]["action_group"]["support"] == "full"
 
 
 @pytest.mark.parametrize("name", CALLBACKS)

@@ -49,9 +49,9 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings whose state lies in a folder of the test."""
-    return read_settings({"LABYARD_HOME": str(tmp_path / "home")})
+def settings(tmp_path: Path, console_database: dict[str, str]) -> Settings:
+    """Settings whose state lies in a folder of the test, on the chosen database."""
+    return read_settings({"LABYARD_HOME": str(tmp_path / "home"), **console_database})
 
 
 @pytest.fixture

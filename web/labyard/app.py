@@ -16,9 +16,10 @@ from . import __version__, api, pages
 from .context import Context
 from .models import db
 from .models.base import begin_writing, random_id
+from .models.opening import engine_options
 from .queueing import open_queue
 from .sealing import Sealer
-from .security import install_security
+from .security import install_security, refuse_zero_bytes
 from .settings import Settings, read_settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -64,8 +65,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
     return {
         "SECRET_KEY": settings.key(),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        # A live page takes a connection only for the moment of a look; there may be many pages.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 10, "max_overflow": 40},
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
         "BOOTSTRAP_SERVE_LOCAL": True,
         "BOOTSTRAP_BTN_STYLE": "primary",
         "SESSION_COOKIE_NAME": "labyard",
@@ -93,7 +93,10 @@ def _notifier(settings: Settings) -> Any:
 def _open_request() -> None:
     g.request_id = random_id(12)
     g.notify = []
+    refuse_zero_bytes()
     if request.method not in SAFE_METHODS:
+        # The body first: who sends it slowly must not hold the database's write lock meanwhile.
+        request.get_data(cache=True, parse_form_data=True)
         begin_writing()
 
 

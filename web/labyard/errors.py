@@ -12,10 +12,13 @@ class DomainError(Exception):
     kind = "bad-request"  # the last part of the problem's type
     title = "The request cannot be carried out"
 
-    def __init__(self, detail: str, errors: Mapping[str, str] | None = None):
+    def __init__(
+        self, detail: str, errors: Mapping[str, str] | None = None, *, retry_after: int | None = None
+    ):
         super().__init__(detail)
         self.detail = detail
         self.errors = dict(errors or {})  # field to message
+        self.retry_after = retry_after  # seconds after which the same request may be carried out
 
 
 class InvalidInput(DomainError):
@@ -56,6 +59,30 @@ class Conflict(DomainError):
     status = 409
     kind = "conflict"
     title = "Not possible now"
+
+
+class PreconditionFailed(DomainError):
+    """It was changed since the person looked: the version they name is no longer the last one."""
+
+    status = 412
+    kind = "precondition-failed"
+    title = "Changed meanwhile"
+
+
+class UnsupportedMediaType(DomainError):
+    """The body is of a kind that is not read here."""
+
+    status = 415
+    kind = "unsupported-media-type"
+    title = "Not JSON"
+
+
+class PreconditionRequired(DomainError):
+    """A change that replaces the whole must name the version that it replaces."""
+
+    status = 428
+    kind = "precondition-required"
+    title = "Say which version you mean"
 
 
 class TooMany(DomainError):

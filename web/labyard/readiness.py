@@ -14,7 +14,7 @@ from .clock import Clock, utc_now
 from .deployments.swarm import check_swarm, engine
 from .errors import Unavailable
 from .models import Worker
-from .queueing import open_queue
+from .queueing import QUEUE_ERRORS, check_queue
 from .settings import Settings
 
 _SILENT = timedelta(seconds=30)
@@ -50,7 +50,10 @@ def _check_database(session: Session) -> None:
 
 
 def _check_queue(settings: Settings) -> None:
-    open_queue(settings).pending_count()
+    try:
+        check_queue(settings)
+    except QUEUE_ERRORS as error:
+        raise Unavailable(f"does not answer ({type(error).__name__})") from error
 
 
 def _check_worker(session: Session, clock: Clock) -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Request, Response, g, jsonify, redirect, render_template, request, url_for
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from .accounts.keys import find_key_owner
 from .context import session
-from .errors import DomainError, Unauthorized, Unavailable
+from .errors import DomainError, NotFound, Unauthorized, Unavailable
 from .models import User, db
-from .web_requests import request_id
+from .web_requests import end_request, request_id, undo_request
 
 API_PREFIX = "/api/"
+_MOST_ERRORS = 100  # that one answer lists
 
 _CONTENT_POLICY = "; ".join(
     (
@@ -41,12 +45,23 @@ def install_security(app: APIFlask) -> None:
     manager.request_loader(_load_key_user)
     manager.unauthorized_handler(_answer_unauthorized)
     app.after_request(_add_headers)
+    app.after_request(_end_request)
     app.error_processor(_answer_schema_error)
     app.register_error_handler(DomainError, _answer_domain_error)
     app.register_error_handler(CSRFError, _answer_csrf_error)
     app.register_error_handler(HTTPException, _answer_http_error)
-    app.register_error_handler(OperationalError, _answer_no_database)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(away, _answer_no_database)
     app.register_error_handler(Exception, _answer_unexpected)
+
+
+def refuse_zero_bytes() -> None:
+    """Raises DomainError for a zero byte in the address or a form: no database takes it in a text."""
+    if "\0" in request.path:
+        raise NotFound("There is no such page.")
+    parts = [request.args] if request.method in ("GET", "HEAD") else [request.args, request.form]
+    if any("\0" in text for part in parts for pair in part.items(multi=True) for text in pair):
+        raise DomainError("A value holds a zero byte. Take it out and send the request again.")
 
 
 def wants_problem() -> bool:
@@ -119,23 +134,41 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
+def _end_request(response: Response) -> Any:
+    try:
+        return end_request(response)
+    except (OperationalError, InterfaceError) as error:
+        return _answer_no_database(error)
+
+
 def _answer_domain_error(error: DomainError) -> Any:
-    db.session.rollback()
-    return _answer(error.status, error.kind, error.title, error.detail, error.errors)
+    undo_request()
+    response = _answer(error.status, error.kind, error.title, error.detail, error.errors)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _answer_schema_error(error: HTTPError) -> Any:
     """What the schemas of the REST interface refused."""
+    undo_request()
     found = error.detail if isinstance(error.detail, dict) else {}
-    errors = {
-        field: " ".join(texts) if isinstance(texts, list) else str(texts)
-        for fields in found.values()
-        if isinstance(fields, dict)
-        for field, texts in fields.items()
-    }
+    places = (item for part in found.values() for item in _flatten(part))
+    errors = dict(islice(places, _MOST_ERRORS))
     detail = "The request's fields are not right." if errors else str(error.message)
     kind = "invalid-input" if error.status_code == 422 else "bad-request"
     return _answer(error.status_code, kind, "Some fields are not right", detail, errors)
+
+
+def _flatten(found: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Each fault of nested fields with its place: ("commands.0.phase", "Not a valid string.")."""
+    if isinstance(found, dict):
+        for name, part in found.items():
+            yield from _flatten(part, f"{place}.{name}" if place else str(name)[:100])
+    elif isinstance(found, list):
+        yield place, " ".join(str(text) for text in found)
+    else:
+        yield place, str(found)
 
 
 def _answer_csrf_error(error: CSRFError) -> Any:
@@ -154,13 +187,14 @@ def _answer_http_error(error: HTTPException) -> Any:
     return response
 
 
-def _answer_no_database(error: OperationalError) -> Any:
+def _answer_no_database(error: Exception) -> Any:
     logging.getLogger(__name__).error("request %s: %s", request_id(), error)
-    return _answer_domain_error(Unavailable("The database does not answer. Try again in a moment."))
+    away = Unavailable("The database does not answer. Try again in a moment.", retry_after=5)
+    return _answer_domain_error(away)
 
 
 def _answer_unexpected(error: Exception) -> Any:
-    db.session.rollback()
+    undo_request()
     logging.getLogger(__name__).error("request %s failed", request_id(), exc_info=error)
     return _answer(
         500,

@@ -6,8 +6,11 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
+
+from .errors import InvalidInput
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGED_PLAYBOOKS = Path(__file__).resolve().parent / "playbooks"
@@ -18,12 +21,27 @@ class Settings:
     """Where things lie. Every field has an environment variable `LABYARD_<FIELD>`."""
 
     home: Path  # state: database, queue, runs, keys
-    database_url: str
-    queue_url: str  # the path of a SQLite file
+    # sqlite:///PATH or postgresql://USER@HOST/NAME; with the password, once it is read from its file.
+    database_url: str = field(repr=False)
+    # The path of a SQLite file, redis://, rediss://, unix:// (Redis' socket) or postgresql://, as above.
+    queue_url: str = field(repr=False)
     playbook: Path  # the play that carries out a request
     inventory: Path  # the inventory that play runs with
     ansible_config: Path | None
     docker_host: str | None
+    public_url: str = "http://127.0.0.1:8080"  # where people reach the console: links in mails begin with it
+    # Networks beside the public internet that webhooks may be sent to: "10.0.0.0/8 192.168.7.4".
+    notice_networks: tuple[str, ...] = ()
+    ca_bundle: Path | None = None  # trusted for webhooks, mail and repositories; None: what the system trusts
+    smtp_url: str = ""  # smtp://, smtp+starttls:// or smtps://[USER@]HOST[:PORT]; empty: no mail is sent
+    smtp_password_file: Path | None = None
+    mail_from: str = ""
+    # Hosts from which configurations may be fetched, HOST or HOST:PORT; empty: from none.
+    source_hosts: tuple[str, ...] = ()
+    command_limit: int = 4  # commands of one person that may run at once, where the person has no own limit
+    deployment_limit: int = 0  # deployments that one person may have; 0: as many as there is room for
+    keep_runs_days: int = 14  # folders of older runs are removed
+    keep_runs: int = 20  # folders of runs that are kept for each deployment
 
     @property
     def runs(self) -> Path:
@@ -44,15 +62,76 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     home = Path(env.get("LABYARD_HOME") or ".local").resolve()
     config = Path(env.get("ANSIBLE_CONFIG") or _REPOSITORY / "ansible.cfg")
+    database = _database_url(env, home)
     return Settings(
         home=home,
-        database_url=env.get("LABYARD_DATABASE_URL") or f"sqlite:///{home / 'labyard.db'}",
-        queue_url=env.get("LABYARD_QUEUE_URL") or str(home / "queue.db"),
+        database_url=database,
+        queue_url=_queue_url(env, home, database),
         playbook=Path(env.get("LABYARD_PLAYBOOK") or _default_playbook()).resolve(),
         inventory=Path(env.get("LABYARD_INVENTORY") or _REPOSITORY / "inventories" / "local").resolve(),
         ansible_config=config.resolve() if config.exists() else None,
         docker_host=env.get("DOCKER_HOST") or None,
+        public_url=(env.get("LABYARD_PUBLIC_URL") or Settings.public_url).rstrip("/"),
+        notice_networks=_words(env.get("LABYARD_NOTICE_NETWORKS")),
+        ca_bundle=_path(env.get("LABYARD_CA_BUNDLE")),
+        smtp_url=env.get("LABYARD_SMTP_URL") or "",
+        smtp_password_file=_path(env.get("LABYARD_SMTP_PASSWORD_FILE")),
+        mail_from=env.get("LABYARD_MAIL_FROM") or "",
+        source_hosts=_words(env.get("LABYARD_SOURCE_HOSTS")),
+        command_limit=_number(env, "LABYARD_COMMAND_LIMIT", Settings.command_limit, least=1),
+        deployment_limit=_number(env, "LABYARD_DEPLOYMENT_LIMIT", Settings.deployment_limit),
+        keep_runs_days=_number(env, "LABYARD_KEEP_RUNS_DAYS", Settings.keep_runs_days),
+        keep_runs=_number(env, "LABYARD_KEEP_RUNS", Settings.keep_runs),
     )
+
+
+def _database_url(env: Mapping[str, str], home: Path) -> str:
+    """Where the tables are; PostgreSQL's addresses get the name of the driver that we use."""
+    url = env.get("LABYARD_DATABASE_URL") or f"sqlite:///{home / 'labyard.db'}"
+    kind, mark, rest = url.partition("://")
+    if kind in ("postgres", "postgresql"):
+        kind = "postgresql+psycopg"
+    if kind not in ("sqlite", "postgresql+psycopg"):
+        raise InvalidInput(f"LABYARD_DATABASE_URL: {kind}:// is neither sqlite:/// nor postgresql://.")
+    return _with_password(env, "LABYARD_DATABASE_PASSWORD_FILE", f"{kind}{mark}{rest}")
+
+
+def _queue_url(env: Mapping[str, str], home: Path, database: str) -> str:
+    """Where messages go: beside the tables, if nothing else is said."""
+    url = env.get("LABYARD_QUEUE_URL") or (str(home / "queue.db") if database.startswith("sqlite") else "")
+    return _with_password(env, "LABYARD_QUEUE_PASSWORD_FILE", url) if url else database
+
+
+def _with_password(env: Mapping[str, str], variable: str, url: str) -> str:
+    """`url` with the password in the file that `variable` names, if it names one."""
+    path = _path(env.get(variable))
+    if path is None:
+        return url
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidInput(
+            f"{variable}: {path} cannot be read ({error.strerror}). Write the password to it."
+        ) from error
+    kind, mark, rest = url.partition("://")
+    place, slash, path_and_query = rest.partition("/")
+    user, _, host = place.rpartition("@")
+    return f"{kind}{mark}{user.partition(':')[0]}:{quote(password, safe='')}@{host}{slash}{path_and_query}"
+
+
+def _number(env: Mapping[str, str], variable: str, default: int, least: int = 0) -> int:
+    text = env.get(variable) or str(default)
+    if not text.isdecimal() or int(text) < least:
+        raise InvalidInput(f"{variable}: {text} is no whole number of at least {least}.")
+    return int(text)
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple((text or "").replace(",", " ").split())
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).resolve() if text else None
 
 
 def write_private(path: Path, text: str) -> None:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from flask import g, request
+from flask import Response, g, request
 
 from .context import context, session
 from .models import Command
 
 
 def commit_request(*commands: Command) -> None:
-    """Commit the request's transaction, then tell the workers about `commands`.
+    """Let the request's transaction be kept, and the workers be told about `commands`.
 
-    In that order: a worker must find the row when it looks.
+    Everything is written now, so that a rule of the database speaks up here. The commit comes when
+    the answer is made: what is answered under an Idempotency-Key is kept in the same transaction.
     """
-    ids = [command.id for command in commands]
-    session().commit()
-    for command_id in ids:
-        context().notify(command_id)
+    session().flush()
+    g.keep = True
+    g.notify.extend(command.id for command in commands)
+
+
+def undo_request() -> None:
+    """Let nothing of the request's transaction be kept."""
+    session().rollback()
+    g.keep = False
+    g.notify = []
+
+
+def end_request(response: Response) -> Response:
+    """Commit what is to be kept, then tell the workers. In that order: a worker must find the row."""
+    if g.pop("keep", False):
+        session().commit()
+        for command_id in g.notify:
+            context().notify(command_id)
+    return response
 
 
 def remote_address() -> str:

@@ -178,6 +178,7 @@ def _frame(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
         "labyard_configuration": request.plan.configuration,
         "labyard_phase": request.phase,
         "labyard_given": sorted(options),
+        "labyard_steps_done": list(request.steps_done),
         "labyard_deployment": {
             "id": subject.id,
             "name": subject.name,

@@ -29,6 +29,9 @@ attributes:
   check_mode:
     support: full
     description: Nothing is changed.
+  action_group:
+    support: full
+    description: Use C(group/labyard.platform.docker) in C(module_defaults) to set the connection once.
   diff_mode:
     support: none
     description: Nothing is changed.

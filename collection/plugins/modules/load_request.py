@@ -23,7 +23,8 @@ options:
     description:
       - The request file, JSON, readable by its owner alone (mode C(0600)). See the examples.
       - Keys are V(plan) (the name of a plan, or a plan itself), V(phase), V(name), V(params), and, where a
-        console keeps the deployment, V(deployment) and V(secrets).
+        console keeps the deployment, V(deployment), V(secrets) and V(steps_done), the names of steps that
+        an earlier run completed and that are not to be run again.
     type: str
     required: true
   plans_file:
@@ -74,6 +75,8 @@ variables:
     - One variable for each option that was given or that the plan fixes, by the name of the role's option.
     - C(labyard_configuration), C(labyard_phase), and C(labyard_given), the list of these options.
     - C(labyard_deployment) with id, name, plan, project, owner, stack (its name on the swarm) and labels.
+    - C(labyard_steps_done), the names of the steps that an earlier run completed; a task skips itself with
+      C(when).
     - C(labyard_secret_files), the path of the file of each secret. Secrets themselves are never variables.
     - C(labyard_secrets_folder), the folder of the secrets kept for this deployment, empty if there is none.
   returned: success

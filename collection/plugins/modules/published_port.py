@@ -48,6 +48,9 @@ attributes:
   check_mode:
     support: full
     description: Returns the port that would be claimed.
+  action_group:
+    support: full
+    description: Use C(group/labyard.platform.docker) in C(module_defaults) to set the connection once.
   diff_mode:
     support: none
     description: There is nothing to compare.

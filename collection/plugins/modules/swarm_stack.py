@@ -157,8 +157,9 @@ options:
       - When to ask the registry for the digest of an image, so that all nodes run the same one.
       - V(always) asks each time, V(changed) where the name of the image differs from that of the running
         service, V(never) never.
-      - If the registry gives no answer, and for an image that only this engine has, the name is used as
-        it is.
+      - If the registry gives no answer, what runs under the same name stays; a new service, and an image
+        that only this engine has, use the name as it is.
+      - The registry is asked with the credentials that C(docker login) has stored.
     type: str
     choices: [always, changed, never]
     default: changed
@@ -228,7 +229,8 @@ options:
   on_failure:
     description:
       - What to do with the stack if services do not come to run, or the engine refuses a change midway.
-      - V(rollback) puts back the services as they were before this task, and removes what it created.
+      - V(rollback) puts back the services as they were before this task, and removes what it created; of
+        volumes those on this engine that were not there before and have no C(driver) or C(driver_opts).
       - V(pause) stops those failed services of which nothing runs, by setting them to 0 replicas, so that
         the swarm does not try again and again; all else stays as it is. The next deployment sets their
         replicas again.
@@ -519,7 +521,7 @@ def run(options: dict[str, Any], check_mode: bool) -> Outcome:
     desired, warnings = _load(options)
     with closing(connect_engine(options)) as engine:
         for version, path in desired.needs:
-            engine.require_api(version, f"The compose document cannot be used: {path}")
+            engine.require_api(version, f"The compose document cannot be used: {desired.where(path)}")
         outcome = deploy(SwarmClient(engine), desired, settings)
     outcome.warnings[:0] = warnings
     return outcome

@@ -53,7 +53,7 @@ class InProcessAction(ActionBase):
         answer = call_core(
             type(self).core, options, check_mode=self._task.check_mode, diff=bool(self._task.diff)
         )
-        return {**result, **answer}
+        return {**result, **answer, "invocation": {"module_args": options}}
 
     def _words_for(self, errors: Any) -> str:
         """What a module says of options that it cannot take."""

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from labyard.artifacts.outcome import event_text, read_events, read_outcome
+from labyard.artifacts.events import EventTail, event_text, read_events
+from labyard.artifacts.outcome import read_outcome
+from labyard.runs.ident import EVENTS
 
 RESULT = {"services": [], "endpoints": [], "health": "running", "message": "It runs."}
 
@@ -16,7 +18,6 @@ RESULT = {"services": [], "endpoints": [], "health": "running", "message": "It r
 def make_event(counter: int, event: str = "verbose", **about: Any) -> dict[str, Any]:
     return {
         "counter": counter,
-        "uuid": f"{counter:08x}-aaaa",
         "event": event,
         "stdout": "",
         "created": f"2026-01-01T00:00:{counter:02d}.000000+00:00",
@@ -28,10 +29,9 @@ def make_event(counter: int, event: str = "verbose", **about: Any) -> dict[str, 
 def make_folder(
     tmp_path: Path, *events: dict[str, Any], rc: str | None = "0", status: str | None = "successful"
 ) -> Path:
-    (tmp_path / "job_events").mkdir()
-    for event in events:
-        path = tmp_path / "job_events" / f"{event['counter']}-{event['uuid']}.json"
-        path.write_text(json.dumps(event), encoding="utf-8")
+    if events:
+        lines = "".join(f"{json.dumps(event)}\n" for event in events)
+        (tmp_path / EVENTS).write_text(lines, encoding="utf-8")
     for name, text in (("rc", rc), ("status", status)):
         if text is not None:
             (tmp_path / name).write_text(text, encoding="utf-8")
@@ -125,21 +125,42 @@ def test_play_that_never_started_is_explained_by_what_ansible_printed(tmp_path: 
     assert "the playbook could not be found" in read_outcome(folder).error
 
 
-def test_missing_event_files_are_counted(tmp_path: Path) -> None:
+def test_missing_events_are_counted(tmp_path: Path) -> None:
     assert read_outcome(make_folder(tmp_path, make_event(1), stats(4))).lost_events == 2
 
 
-def test_events_come_in_order_after_the_counter_asked_for(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, *(make_event(n) for n in (10, 9, 1, 2)))
+def test_events_come_after_the_counter_asked_for(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, *(make_event(n) for n in (1, 2, 9, 10)))
     assert [e["counter"] for e in read_events(folder, 1)] == [2, 9, 10]
 
 
-def test_half_written_event_file_ends_the_reading(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, make_event(1), make_event(3))
-    (folder / "job_events" / "2-00000002-aaaa.json").write_text('{"counter": 2', encoding="utf-8")
-    (folder / "job_events" / "2-00000002-aaaa-partial.json").write_text("{}", encoding="utf-8")
-    assert [e["counter"] for e in read_events(folder)] == [1]
+def test_half_a_line_is_left_until_it_is_whole(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, make_event(1))
+    tail = EventTail(folder)
+    line = json.dumps(make_event(2)).encode()
+    with (folder / EVENTS).open("ab", buffering=0) as file:
+        file.write(line[:20])
+        assert [e["counter"] for e in tail.look()] == [1]
+        assert tail.look() == []
+        file.write(line[20:] + b"\n")
+        assert [e["counter"] for e in tail.look()] == [2]
+
+
+def test_line_that_a_full_disk_cut_off_is_lost_and_counted(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, make_event(1))
+    with (folder / EVENTS).open("a", encoding="utf-8") as file:
+        file.write('{"counter": 2, "ev\n' + json.dumps(stats(3)) + "\n")
+    assert [e["counter"] for e in read_events(folder)] == [1, 3]
+    assert read_outcome(folder).lost_events == 1
+
+
+def test_no_file_has_no_events(tmp_path: Path) -> None:
+    assert EventTail(tmp_path).look() == []
 
 
 def test_event_text_has_no_colours() -> None:
     assert event_text({"stdout": "\x1b[0;32mok: [localhost]\x1b[0m\r\n"}) == "ok: [localhost]"
+
+
+def test_event_text_is_what_every_database_takes() -> None:
+    assert event_text({"stdout": "a\0b\udcffc"}) == "ab?c"

@@ -1,4 +1,4 @@
-"""A console on an empty SQLite file, with one plan and one person; no worker, no swarm."""
+"""A console on an empty database, with one plan and one person; no worker, no swarm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labyard.accounts import people
 from labyard.accounts.people import create_user
 from labyard.app import create_app
 from labyard.models import Command, Deployment, Plan, State, Task, User, db
-from labyard.settings import Settings
+from labyard.settings import Settings, read_settings
 
 PASSWORD = "a-long-password"
 NOTEBOOK = "labyard.platform.notebook"
@@ -28,12 +28,13 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
+def app(tmp_path: Path, console_database: dict[str, str]) -> Iterator[Flask]:
     """The application, inside its context; forms need no CSRF token."""
+    chosen = read_settings({"LABYARD_HOME": str(tmp_path), **console_database})
     settings = Settings(
         home=tmp_path,
-        database_url=f"sqlite:///{tmp_path / 'labyard.db'}",
-        queue_url=str(tmp_path / "queue.db"),
+        database_url=chosen.database_url,
+        queue_url=chosen.queue_url,
         playbook=tmp_path / "service.yml",
         inventory=tmp_path,
         ansible_config=None,

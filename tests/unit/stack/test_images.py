@@ -8,7 +8,10 @@ import pytest
 
 from ansible_collections.labyard.platform.plugins.module_utils._stack.desired import DesiredStack
 from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import EngineError
-from ansible_collections.labyard.platform.plugins.module_utils._stack.images import resolve_images
+from ansible_collections.labyard.platform.plugins.module_utils._stack.images import (
+    resolve_images,
+    words_about_images,
+)
 from ansible_collections.labyard.platform.plugins.module_utils._stack.live import LiveStack
 from tests.unit.stack.stack_builders import desired, document, live_of
 
@@ -86,3 +89,43 @@ def test_resolve_of_an_image_with_a_digest_then_kept() -> None:
     stack, registry = desired(document(image=f"app@{DIGEST}")), Registry()
     resolve_images(stack, LiveStack(), "always", registry)
     assert (image_of(stack), registry.asked) == (f"app@{DIGEST}", [])
+
+
+def test_resolve_always_when_the_registry_gives_no_answer_then_what_runs_stays_and_a_warning() -> None:
+    stack = desired(document())
+    (warning,) = resolve_images(stack, running("app:1@sha256:old"), "always", Registry(None))
+    assert image_of(stack) == "app:1@sha256:old"
+    assert "no such host" in warning
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (EngineError("unauthorized: authentication required", 401), "run 'docker login docker.io'"),
+        (EngineError('Head "http://r/v2": no basic auth credentials', 500), "set with_registry_auth"),
+        (EngineError("manifest unknown", 404), "does not have the image app:1 (manifest unknown): push it"),
+        (EngineError("dial tcp: refused", 500), "gives no digest for the image app:1 (dial tcp: refused)"),
+    ],
+)
+def test_resolve_when_the_registry_refuses_then_why_and_what_to_do(error: EngineError, words: str) -> None:
+    class Refusing(Registry):
+        def distribution(self, image: str) -> dict[str, Any]:
+            raise error
+
+    (warning,) = resolve_images(desired(document()), LiveStack(), "always", Refusing())
+    assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("cause", "image", "warnings", "with_auth", "words"),
+    [
+        ("image_missing", "app:1", ["Not let in."], True, "Not let in."),
+        ("image_missing", f"app:1@{DIGEST}", [], False, "with_registry_auth sends them to the nodes."),
+        ("image_missing", f"app:1@{DIGEST}", [], True, ""),
+        ("image_missing", "app:1", [], False, ""),
+        ("crash_loop", "app:1", ["Not let in."], False, ""),
+    ],
+)
+def test_words_about_images(cause: str, image: str, warnings: list[str], with_auth: bool, words: str) -> None:
+    reasons = [{"service": "shop_web", "cause": cause}]
+    assert words_about_images(reasons, desired(document(image=image)), warnings, with_auth).endswith(words)

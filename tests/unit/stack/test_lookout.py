@@ -54,10 +54,11 @@ def test_pause_without_a_stream_then_sleeps_and_never_longer_than_told(monkeypat
     slept: list[float] = []
     monkeypatch.setattr(module.time, "sleep", slept.append)
     lookout = Lookout(lambda: None)
-    for longest in (60, 60, 60, 60, 0.01, -1):
+    for longest in (60, 60, 60, 60, 60, 60, 0.01, -1):
         lookout.pause(longest)
-    assert slept[3] == module.WITHOUT_EVENTS
-    assert slept[4:] == [0.01, 0.0]
+    assert slept[0] == module.SOON
+    assert slept[5] == module.WITHOUT_EVENTS
+    assert slept[6:] == [0.01, 0.0]
     lookout.close()
 
 

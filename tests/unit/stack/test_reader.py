@@ -88,6 +88,28 @@ def test_extends_then_own_keys_win_and_paths_start_from_the_other_file(tmp_path:
     assert container(stack, "two")["Image"] == "two:latest"
 
 
+def test_extends_in_a_second_file_then_found_from_the_first_and_its_own_paths_from_its_folder(
+    tmp_path: Path,
+) -> None:
+    # https://docs.docker.com/reference/compose-file/services/#finding-referenced-service
+    files = {
+        "c.yml": "services: {web: {image: a}}",
+        "over/c.yml": "services:\n  web: {extends: {service: base, file: sub/base.yml}, env_file: here.env}",
+        "sub/base.yml": "services:\n  base: {extends: {service: root, file: deep/root.yml}, env_file: e.env}",
+        "sub/deep/root.yml": "services:\n  root: {image: b, env_file: d.env, volumes: ['./data:/data']}",
+        "sub/e.env": "E=1",
+        "sub/deep/d.env": "D=1",
+        "here.env": "HERE=1",
+    }
+    stack, _ = load(tmp_path, files, "c.yml", "over/c.yml")
+    assert container(stack)["Env"] == ["D=1", "E=1", "HERE=1"]
+    assert container(stack)["Mounts"][0]["Source"] == str(tmp_path / "sub" / "deep" / "data")
+    missing = {"over/d.yml": "services: {web: {extends: {service: base, file: ../sub/base.yml}}}"}
+    with pytest.raises(ComposeError, match=r"/sub/base\.yml: the file cannot be read") as caught:
+        load(tmp_path, missing, "c.yml", "over/d.yml")
+    assert str(caught.value).startswith(f"{tmp_path}/over/d.yml: services.web.extends.file: ")
+
+
 @pytest.mark.parametrize(
     ("profiles", "services"),
     [([], ["s_web"]), (["debug"], ["s_shell", "s_web"]), (["*"], ["s_load", "s_shell", "s_web"])],

@@ -21,10 +21,20 @@ class Tasks:
         """The tasks, whatever the stack."""
         return self._tasks
 
+    def nodes(self) -> list[dict[str, Any]]:
+        """One node that is well, and one that is down."""
+        return [{"ID": "n1", "Status": {"State": "ready"}}, {"ID": "n2", "Status": {"State": "down"}}]
+
 
 @pytest.mark.parametrize(
     ("state", "node", "holds"),
-    [("running", "n1", True), ("shutdown", "n1", False), ("complete", "n1", False), ("pending", "", False)],
+    [
+        ("running", "n1", True),
+        ("running", "n2", False),
+        ("shutdown", "n1", False),
+        ("complete", "n1", False),
+        ("pending", "", False),
+    ],
 )
 def test_unended_tasks_are_those_that_hold_something(state: str, node: str, holds: bool) -> None:
     task = {"ID": "t", "NodeID": node, "Status": {"State": state}}

@@ -283,8 +283,9 @@ def test_global_service_without_any_node_then_constraints() -> None:
         TaskTemplate={"ContainerSpec": {}, "Placement": {"Constraints": ["node.labels.gpu==1"]}},
     )
     watch = new_watch(pending_grace=10)
-    assert not look(watch, web, now=0).failed
-    (reason,) = look(watch, web, now=10).failed
+    node = {"ID": "n1", "Status": {"State": "ready"}}
+    assert not watch.look({NAME: web}, [], 0, [node]).failed
+    (reason,) = watch.look({NAME: web}, [], 10, [node]).failed
     assert "node.labels.gpu==1" in reason.message
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .events import clean_text, event_text, read_events
 from .steps import task_name
 
-_EVENT_FILE = re.compile(r"(\d+)-[0-9a-f-]+\.json")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _FAILURES = ("runner_on_failed", "runner_on_unreachable", "runner_item_on_failed")
 
 
@@ -26,9 +24,9 @@ class RunOutcome:
     status: str  # ansible-runner's word, "" if it was never written
     result: Mapping[str, Any] | None  # labyard_result
     error: str  # the cause in a sentence, "" if it succeeded
-    events: int  # how many event files there are
+    events: int  # how many events there are
     failed_task: str = ""
-    lost_events: int = 0  # counters without a file
+    lost_events: int = 0  # counters without an event
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,33 +51,6 @@ def read_outcome(folder: Path) -> RunOutcome:
         failed_task=task,
         lost_events=last - len(events),
     )
-
-
-def read_events(folder: Path, after: int = 0) -> Iterator[dict[str, Any]]:
-    """The events in `folder` with a counter above `after`, in order.
-
-    A file that is still being written, or was cut off by a crash, ends the reading: it is read
-    the next time.
-    """
-    for _, path in _event_files(folder, after):
-        try:
-            yield json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-
-
-def event_text(event: Mapping[str, Any]) -> str:
-    """What the event printed, without colours."""
-    return _COLOURS.sub("", str(event.get("stdout") or "")).strip("\r\n")
-
-
-def _event_files(folder: Path, after: int) -> list[tuple[int, Path]]:
-    try:
-        names = list((folder / "job_events").iterdir())
-    except FileNotFoundError:
-        return []
-    matched = ((_EVENT_FILE.fullmatch(path.name), path) for path in names)
-    return sorted((int(m[1]), path) for m, path in matched if m and int(m[1]) > after)
 
 
 def _find_result(events: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -123,7 +94,7 @@ def _failure_words(result: Mapping[str, Any]) -> str:
 def _startup_words(folder: Path) -> str:
     """Ansible did not come as far as a play: its own last words say why."""
     for name in ("stderr", "stdout"):
-        lines = [_COLOURS.sub("", line).strip() for line in _read_text(folder / name).splitlines()]
+        lines = [clean_text(line).strip() for line in _read_text(folder / name).splitlines()]
         errors = [line for line in lines if "ERROR" in line]
         if errors:
             return _one_paragraph(f"Ansible did not start the play: {errors[-1]}")
@@ -132,7 +103,7 @@ def _startup_words(folder: Path) -> str:
 
 def _one_paragraph(text: Any) -> str:
     """`text` as one line of at most 1,000 characters; a trace back is left to the log."""
-    words = str(text).split("Traceback (most recent call last)")[0]
+    words = clean_text(str(text)).split("Traceback (most recent call last)")[0]
     words = " ".join(words.split()) or "An unexpected error; the log has its details."
     return words if len(words) <= 1000 else words[:997] + "..."
 

@@ -21,14 +21,18 @@ from labyard.accounts.audit import record_action
 from labyard.accounts.scope import get_deployment
 from labyard.catalog.plans import configuration_of, get_plan, spec_of
 from labyard.clock import Clock, utc_now
-from labyard.errors import Conflict, InvalidInput, NotFound
+from labyard.errors import Conflict, Forbidden, InvalidInput, NotFound
 from labyard.models import Command, Deployment, Plan, Project, State, Task, User
 from labyard.models.states import DEPLOYMENT_MOVES, check_move
 from labyard.sealing import Sealer
+from labyard.settings import Settings
+
+from .preflight import check_deployment_limit, refuse_what_never_fits
 
 # A phase that changes single parameters of a running deployment starts from what it has.
 _KEEPS_PARAMS = ("update", "scale", "install")
 _NEEDS_INSTALLED = ("update", "start", "stop", "scale", "check")
+_LARGEST_PRIORITY = 1000
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class CommandRequest:
     name: str | None = None
     project: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    check: bool = False  # only say what would change: Ansible's check mode
+    priority: int = 0  # the larger goes first; people who are no admins may ask for 0 or less
 
 
 def submit_command(
@@ -51,10 +57,13 @@ def submit_command(
     *,
     address: str = "",
     clock: Clock = utc_now,
+    deployment_limit: int = Settings.deployment_limit,
 ) -> Command:
     """Write the command row that `request` asks for; its id goes to the queue after the commit.
 
-    Raises InvalidInput (422) with a message for each wrong field, NotFound (404) for a plan or
+    `deployment_limit`: how many deployments a person may have; 0: any number.
+    Raises InvalidInput (422) with a message for each wrong field and for each resource that the swarm
+    can never give, Forbidden (403) for a priority that is an operator's, NotFound (404) for a plan or
     deployment that is not there or not the person's, Conflict (409) for a name taken or a
     deployment on which a command runs already.
     """
@@ -64,21 +73,35 @@ def submit_command(
         raise InvalidInput(
             "The parameters have no names.", {"params": "must be a mapping of names to values"}
         )
+    _check_frame(person, request)
     if request.deployment:
         deployment = _existing(session, person, request)
     else:
-        deployment = _new_or_named(session, person, request, sealer)
+        deployment = _new_or_named(session, person, request, sealer, deployment_limit)
     command = _write_command(session, person, deployment, request, clock)
     record_action(
         session,
         person.username,
-        f"command {request.phase}",
+        f"command {request.phase}{' (check)' if request.check else ''}",
         address,
         deployment=deployment.id,
         name=deployment.name,
         command=command.id,
     )
     return command
+
+
+def _check_frame(person: User, request: CommandRequest) -> None:
+    if not -_LARGEST_PRIORITY <= request.priority <= _LARGEST_PRIORITY:
+        text = f"must be between -{_LARGEST_PRIORITY} and {_LARGEST_PRIORITY}"
+        raise InvalidInput("The priority is not right.", {"priority": text})
+    if request.priority > 0 and not person.is_admin:
+        raise Forbidden("Only operators may let a command go before others. Leave the priority out.")
+    if request.check and request.phase == "install" and not request.deployment:
+        raise InvalidInput(
+            "There is nothing to compare with.",
+            {"check": "shows what would change in a deployment that is there; leave it out to launch one"},
+        )
 
 
 def _existing(session: Session, person: User, request: CommandRequest) -> Deployment:
@@ -93,7 +116,9 @@ def _existing(session: Session, person: User, request: CommandRequest) -> Deploy
     return deployment
 
 
-def _new_or_named(session: Session, person: User, request: CommandRequest, sealer: Sealer) -> Deployment:
+def _new_or_named(
+    session: Session, person: User, request: CommandRequest, sealer: Sealer, deployment_limit: int
+) -> Deployment:
     """A new deployment for install; for every other phase the one of that plan and name."""
     if not request.plan:
         raise InvalidInput(
@@ -106,7 +131,7 @@ def _new_or_named(session: Session, person: User, request: CommandRequest, seale
         raise InvalidInput("The command names a plan that is not there.", {"plan": error.detail}) from error
     project = _project(person, request.project)
     if request.phase == "install":
-        return _new(session, person, plan, project, request, sealer)
+        return _new(session, person, plan, project, request, sealer, deployment_limit)
     found = _find_by_name(session, person, project, str(request.name or ""))
     if found is None or found.plan_id != plan.id:
         raise NotFound(f"You have no deployment {str(request.name)[:63]} of the plan {plan.name}.")
@@ -114,7 +139,13 @@ def _new_or_named(session: Session, person: User, request: CommandRequest, seale
 
 
 def _new(
-    session: Session, person: User, plan: Plan, project: Project, request: CommandRequest, sealer: Sealer
+    session: Session,
+    person: User,
+    plan: Plan,
+    project: Project,
+    request: CommandRequest,
+    sealer: Sealer,
+    deployment_limit: int,
 ) -> Deployment:
     """A new deployment; faults of its name and of its parameters are reported together."""
     errors: dict[str, str] = {}
@@ -126,6 +157,7 @@ def _new(
         _merge(configuration_of(plan), plan, request.phase, request.params)
     except InvalidInput as error:
         errors |= error.errors
+    errors |= check_deployment_limit(session, person, deployment_limit)
     name = str(request.name)
     found = None if "name" in errors else _find_by_name(session, person, project, name)
     taken = None if found is None else _name_taken(found)
@@ -175,6 +207,7 @@ def _write_command(
     base = deployment.params if request.phase in _KEEPS_PARAMS else {}
     given = {**{k: v for k, v in base.items() if k in takes}, **request.params}
     params = _merge(configuration, deployment.plan, request.phase, given)
+    refuse_what_never_fits(session, configuration, request.phase, {**deployment.params, **params})
     command = Command(
         deployment_id=deployment.id,
         issuer_id=person.id,
@@ -182,6 +215,8 @@ def _write_command(
         params=params,
         state=State.INITIATED,
         timeout=phase.timeout,
+        priority=request.priority,
+        check_only=request.check,
         created_at=clock(),
     )
     command.tasks = [Task(position=i, name=step) for i, step in enumerate(phase.steps)]
@@ -190,9 +225,9 @@ def _write_command(
             session.add(command)
     except IntegrityError:
         raise _busy(session, deployment) from None
-    if request.phase == "install":
-        deployment.params = params
-    if request.phase != "check":
+    if command.changes_deployment:
+        if request.phase == "install":
+            deployment.params = params
         if deployment.state != State.INITIATED:
             deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.PENDING)
         deployment.updated_at = clock()

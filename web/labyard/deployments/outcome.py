@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
+from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PhaseSpec
 from labyard.artifacts.outcome import RunOutcome
-from labyard.artifacts.steps import finish_steps
+from labyard.artifacts.steps import Step, finish_steps
+from labyard.catalog.plans import configuration_of
 from labyard.clock import Clock, utc_now
+from labyard.commands.retry import steps_to_leave_out
+from labyard.errors import NotFound
 from labyard.models import Command, Deployment, Health, Run, State
 from labyard.models.states import COMMAND_MOVES, DEPLOYMENT_MOVES, check_move
+from labyard.notices.outbox import write_notices
 from labyard.runs.claim import hold_command
 
 from .progress import read_steps, write_steps
@@ -20,27 +25,74 @@ from .progress import read_steps, write_steps
 _WORDS = {
     "timeout": "The command took longer than the {timeout} s it may take and was stopped.",
     "cancelled": "The command was cancelled.",
-    "lost": "The run was cut off before it ended: its process or its machine went away.",
+    "lost": (
+        "The run was cut off before it ended: its process or its machine went away, and nobody knows how far "
+        "it came. {repeated}"
+    ),
 }
+_REPEATED = "It was run again by itself and was cut off again."
+_NOT_REPEATED = "This phase is not run again by itself, for its role does not say that it may be."
+_CHECKED = " Nothing was changed; ask for it again."
 _LEFT = (
     " What it had made so far stands on the swarm under {stack}; retry the command, or remove the deployment."
 )
 
 
 def begin_command(
-    session: Session, command_id: str, fence: int, folder: str, clock: Clock = utc_now
+    session: Session, command_id: str, fence: int, folder: str, host: str = "", clock: Clock = utc_now
 ) -> Command:
-    """Mark the claimed command and its deployment as running, and write the row of its run."""
+    """Mark the claimed command and its deployment as running, and write the row of its run on `host`."""
     command = hold_command(session, command_id, fence)
     if command.state == State.INITIATED:
         command.state = check_move(COMMAND_MOVES, command.state, State.PENDING)
         command.started_at = clock()
+    command.message = ""
     deployment = command.deployment
-    if command.phase != "check" and deployment.state == State.INITIATED:
+    if command.changes_deployment and deployment.state == State.INITIATED:
         deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.PENDING)
-    session.add(Run(command=command, fence=fence, folder=folder, started_at=clock()))
+    session.add(Run(command=command, fence=fence, folder=folder, host=host, started_at=clock()))
     session.flush()
     return command
+
+
+def take_over(session: Session, command_id: str, fence: int, run_id: int) -> Run:
+    """Put the run that a silent worker left under the claim `fence`; raises LeaseLost."""
+    hold_command(session, command_id, fence)
+    run = session.get_one(Run, run_id)
+    run.fence = fence
+    session.flush()
+    return run
+
+
+def record_cut_off(session: Session, command_id: str, fence: int, run_id: int, clock: Clock = utc_now) -> bool:
+    """Write that a run was cut off; True if its phase is to be run again by itself.
+
+    It is, once, where its role says that the phase may be repeated and nobody has asked to cancel.
+    Its steps begin anew then, but for completed ones that must not be repeated.
+    """
+    command = hold_command(session, command_id, fence)
+    run = session.get_one(Run, run_id)
+    run.ended_at, run.status = clock(), "lost"
+    phase = phase_of(command)
+    if phase is None or not phase.idempotent or command.cancel_requested or _lost_runs(command) > 1:
+        return False
+    command.steps_done = steps_to_leave_out(command, phase.once)
+    steps = [s if s.name in command.steps_done else Step(s.name) for s in read_steps(command)]
+    write_steps(command, steps)
+    command.message = "The run was cut off before it ended; it is run again."
+    return True
+
+
+def phase_of(command: Command) -> PhaseSpec | None:
+    """The phase of the command's configuration, or None if its role is gone."""
+    try:
+        return configuration_of(command.deployment.plan).phases.get(command.phase)
+    except NotFound:
+        return None
+
+
+def _lost_runs(command: Command) -> int:
+    return sum(1 for run in command.runs if run.status == "lost")
 
 
 def record_outcome(
@@ -50,9 +102,11 @@ def record_outcome(
     outcome: RunOutcome,
     reason: str | None = None,
     clock: Clock = utc_now,
+    difference: Sequence[Mapping[str, str]] = (),
 ) -> Command:
     """Write the end of a run. `reason` says why it was stopped, if it did not end by itself.
 
+    `difference` is what the run changed or, in check mode, would change: object, before, after.
     Raises LeaseLost if the claim `fence` is no longer the last one.
     """
     command = hold_command(session, command_id, fence)
@@ -73,9 +127,14 @@ def record_outcome(
     command.state = check_move(COMMAND_MOVES, command.state, end)
     command.reason = None if succeeded else reason
     command.message = message
+    command.difference = [dict(part) for part in difference]
     command.finished_at = now
     command.lease_owner = command.lease_until = None
-    _change_deployment(command, outcome.result if succeeded else None, message, clock)
+    if command.check_only:
+        command.message = message if not succeeded else _words_about(command.difference)
+    else:
+        _change_deployment(command, outcome.result if succeeded else None, message, clock)
+    write_notices(session, command)
     return command
 
 
@@ -88,9 +147,16 @@ def fail_command(
     if command.state == State.INITIATED:
         command.state = check_move(COMMAND_MOVES, command.state, State.PENDING)
         command.started_at = clock()
-    if command.deployment.state == State.INITIATED:
-        command.deployment.state = State.PENDING
+    if command.changes_deployment and command.deployment.state == State.INITIATED:
+        command.deployment.state = check_move(DEPLOYMENT_MOVES, State.INITIATED, State.PENDING)
     return record_outcome(session, command_id, fence, outcome, reason, clock)
+
+
+def _words_about(difference: Sequence[Mapping[str, str]]) -> str:
+    if not difference:
+        return "Nothing would change."
+    objects = "one object" if len(difference) == 1 else f"{len(difference)} objects"
+    return f"It would change {objects}; nothing was changed yet."
 
 
 def _result_message(outcome: RunOutcome) -> str:
@@ -102,8 +168,14 @@ def _failure_message(command: Command, outcome: RunOutcome, reason: str) -> str:
     if template is None:
         return outcome.error
     deployment = command.deployment
-    left = _LEFT.format(stack=stack_name(deployment.plan.name, deployment.id)) if command.runs else ""
-    return template.format(timeout=command.timeout) + left
+    if not command.runs:
+        left = ""
+    elif command.changes_deployment:
+        left = _LEFT.format(stack=stack_name(deployment.plan.name, deployment.id))
+    else:
+        left = _CHECKED
+    repeated = _REPEATED if _lost_runs(command) > 1 else _NOT_REPEATED
+    return template.format(timeout=command.timeout, repeated=repeated) + left
 
 
 def _change_deployment(
@@ -112,7 +184,7 @@ def _change_deployment(
     deployment = command.deployment
     deployment.updated_at = clock()
     if result is None:
-        if command.phase != "check":
+        if command.changes_deployment:
             deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.FAILED)
             deployment.message = message
         return

@@ -6,6 +6,8 @@ from .catalog import Plan
 from .commands import Command, Event, Run, Task
 from .deployments import Deployment
 from .idempotency import GivenAnswer
+from .installation import Installation
+from .nodes import Node
 from .notices import Notice, Webhook
 from .orphans import Orphan
 from .states import Health, State
@@ -19,7 +21,9 @@ __all__ = [
     "Event",
     "GivenAnswer",
     "Health",
+    "Installation",
     "Membership",
+    "Node",
     "Notice",
     "Orphan",
     "Plan",

@@ -11,15 +11,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from labyard.clock import utc_now
 
 from .base import db, utc_column
+from .texts import binary_text
+from .versions import Versioned
 
 
-class User(UserMixin, db.Model):
+class User(UserMixin, Versioned, db.Model):
     """Somebody who can sign in."""
 
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(String(64), unique=True)
+    username: Mapped[str] = mapped_column(binary_text(64), unique=True)
     password_hash: Mapped[str | None] = mapped_column(String(255))  # argon2id
     is_admin: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
@@ -50,7 +52,7 @@ class Project(db.Model):
     __tablename__ = "projects"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(binary_text(64), unique=True)
     created_at: Mapped[datetime] = utc_column(default=utc_now)
 
 

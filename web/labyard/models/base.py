@@ -1,16 +1,15 @@
-"""The database object, its column types and how SQLite is opened."""
+"""The database object, its column types, and what a writer must do before it writes."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import string
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, Integer, MetaData, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, cast, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from .states import State
@@ -85,7 +84,9 @@ def begin_writing() -> None:
     """Open the session's transaction as a writing one.
 
     SQLite locks out a reader that turns into a writer while another writes; taking the write
-    lock at the start makes the second writer wait instead. Other databases need nothing.
+    lock at the start makes the second writer wait instead, and there is never more than one.
+    PostgreSQL lets writers go on side by side: whoever writes what follows from what was read
+    must lock it first, see `lock_row` and `lock_name`.
     A transaction that has only read is ended first.
     """
     if db.session().in_transaction():
@@ -93,18 +94,19 @@ def begin_writing() -> None:
     db.session.connection(execution_options={"labyard_writing": True})
 
 
-@event.listens_for(Engine, "connect")
-def _open_sqlite(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
-    connection.isolation_level = None  # SQLAlchemy says BEGIN, see below
-    for pragma in ("journal_mode=WAL", "busy_timeout=15000", "foreign_keys=ON", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
+def lock_row(session: Session, row: Any) -> None:
+    """Read `row` again and keep other writers from it until the transaction ends.
+
+    Raises sqlalchemy.exc.InvalidRequestError if the row is no more, and OperationalError if another
+    writer keeps it for longer than 15 s. On SQLite the writing transaction is the lock.
+    """
+    session.refresh(row, with_for_update={"of": type(row), "key_share": True})
 
 
-@event.listens_for(Engine, "begin")
-def _begin_sqlite(connection: Any) -> None:
-    if connection.dialect.name != "sqlite":
-        return
-    writing = connection.get_execution_options().get("labyard_writing")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+def lock_name(session: Session, name: str) -> None:
+    """Let one transaction at a time go past here with this name, for what is no row (yet).
+
+    Raises OperationalError after waiting for 15 s. On SQLite the writing transaction is the lock.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(cast(func.hashtextextended(name, 0), BigInteger))))

@@ -5,15 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text, UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from labyard.clock import utc_now
 
 from .accounts import User
 from .base import StateNumber, db, random_id, utc_column
 from .deployments import Deployment
-from .states import State
+from .states import COMMAND_MOVES, TASK_MOVES, State, keep_to
+
+
+def _owner_of_deployment(insert: Any) -> int:
+    """The owner of a new command's deployment."""
+    wanted = insert.get_current_parameters()["deployment_id"]
+    owner = insert.connection.scalar(select(Deployment.owner_id).where(Deployment.id == wanted))
+    return int(owner or 0)  # 0: no such deployment, which the foreign key refuses in its own words
 
 
 class Command(db.Model):
@@ -29,16 +36,24 @@ class Command(db.Model):
             sqlite_where=text("state IN (0, 1)"),
             postgresql_where=text("state IN (0, 1)"),
         ),
-        # What lists sort by and where a page goes on.
+        # What lists filter and sort by, and where a page goes on.
         Index("ix_commands_created_at_id", "created_at", "id"),
+        Index("ix_commands_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index("ix_commands_deployment_id_created_at_id", "deployment_id", "created_at", "id"),
+        Index("ix_commands_state_created_at_id", "state", "created_at", "id"),
+        Index("ix_commands_phase_created_at_id", "phase", "created_at", "id"),
+        # Who was served when: the fair order asks for the last start of a person's commands.
+        Index("ix_commands_issuer_id_started_at", "issuer_id", "started_at"),
     )
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True, default=lambda: random_id(12))
-    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), index=True)
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
+    # A copy of the deployment's owner, who never changes: one index then lists a person's commands.
+    owner_id: Mapped[int] = mapped_column(default=_owner_of_deployment)
     issuer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     phase: Mapped[str] = mapped_column(String(16))
     params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # by public name
-    state: Mapped[State] = mapped_column(StateNumber(), default=State.INITIATED, index=True)
+    state: Mapped[State] = mapped_column(StateNumber(), default=State.INITIATED)
     reason: Mapped[str | None] = mapped_column(
         String(32)
     )  # for programs: failed, timeout, cancelled, lost ...
@@ -72,6 +87,15 @@ class Command(db.Model):
     )
     runs: Mapped[list[Run]] = relationship(back_populates="command", order_by="Run.fence")
 
+    @validates("state")
+    def _keep_to_moves(self, _name: str, new: State) -> State:
+        return keep_to(COMMAND_MOVES, self.state, new)
+
+    @property
+    def changes_deployment(self) -> bool:
+        """Whether its end is an end for its deployment too; to look, or only to ask, changes nothing."""
+        return self.phase != "check" and not self.check_only
+
 
 class Task(db.Model):
     """One step of a command."""
@@ -90,6 +114,15 @@ class Task(db.Model):
     error: Mapped[str] = mapped_column(Text, default="")
 
     command: Mapped[Command] = relationship(back_populates="tasks")
+
+    @validates("state")
+    def _keep_to_moves(self, _name: str, new: State) -> State:
+        return keep_to(TASK_MOVES, self.state, new)
+
+    @property
+    def done_before(self) -> bool:
+        """Whether an earlier run completed it, so that this command left it out."""
+        return self.name in self.command.steps_done
 
 
 class Run(db.Model):

@@ -48,3 +48,6 @@ class Notice(db.Model):
     status: Mapped[int | None]  # of the last HTTP answer
     error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = utc_column(default=utc_now)
+
+    user: Mapped[User] = relationship(lazy="joined")
+    webhook: Mapped[Webhook | None] = relationship(lazy="joined")

@@ -39,10 +39,11 @@ COMMAND_MOVES = {
     State.FAILED: set(),
 }
 
+# A run that was cut off is run again by itself once: its steps begin anew.
 TASK_MOVES = {
     State.INITIATED: {State.PENDING, State.COMPLETED, State.FAILED},
-    State.PENDING: {State.COMPLETED, State.FAILED},
-    State.COMPLETED: set(),
+    State.PENDING: {State.COMPLETED, State.FAILED, State.INITIATED},
+    State.COMPLETED: {State.INITIATED},
     State.FAILED: set(),
 }
 
@@ -57,6 +58,11 @@ DEPLOYMENT_MOVES = {
 
 class TransitionError(Exception):
     """A state cannot follow another; a fault of the program, not of a person."""
+
+
+def keep_to(moves: dict[State, set[State]], old: State | None, new: State) -> State:
+    """`new`, for the column of a row whose state is `old` (None: a new row); else TransitionError."""
+    return new if old is None or old == new else check_move(moves, old, new)
 
 
 def check_move(moves: dict[State, set[State]], old: State, new: State) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,42 @@ def artifacts_of(folder: Path) -> Path:
     return folder / "artifacts" / IDENT
 
 
+# Phases that say what they change: their modules are asked for what differs.
+_SHOWS_DIFFERENCE = ("update", "scale")
+
+
 def prepare_folder(
-    folder: Path, command: Command, plan: Mapping[str, Any], secrets: Mapping[str, str], settings: Settings
+    folder: Path,
+    command: Command,
+    plan: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    settings: Settings,
+    steps_done: Sequence[str] = (),
 ) -> None:
-    """Write the request of `command` and the description of its job; only this user can read them."""
+    """Write the request of `command` and the description of its job; only this user can read them.
+
+    Raises OSError, and leaves nothing behind then.
+    """
     folder.mkdir(parents=True, mode=0o700)
+    try:
+        request = _request_of(command, plan, secrets, steps_done)
+        write_private(folder / "request.json", json.dumps(request))
+        write_private(folder / "job.json", json.dumps(_job_of(command, settings)))
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def shows_difference(command: Command) -> bool:
+    """Whether the run of `command` says what it changes, or would change."""
+    return command.check_only or command.phase in _SHOWS_DIFFERENCE
+
+
+def _request_of(
+    command: Command, plan: Mapping[str, Any], secrets: Mapping[str, str], steps_done: Sequence[str]
+) -> dict[str, Any]:
     deployment = command.deployment
-    request = {
+    return {
         "plan": dict(plan),
         "phase": command.phase,
         "name": deployment.name,
@@ -55,14 +84,18 @@ def prepare_folder(
         },
         "params": {k: v for k, v in command.params.items() if k not in plan["fixed"]},
         "secrets": dict(secrets),
+        "steps_done": list(steps_done),
     }
-    write_private(folder / "request.json", json.dumps(request))
-    job = {
+
+
+def _job_of(command: Command, settings: Settings) -> dict[str, Any]:
+    options = ("--check",) if command.check_only else ()
+    return {
         "playbook": str(settings.playbook),
         "inventory": str(settings.inventory),
         "cwd": str(settings.playbook.parent),
+        "options": [*options, *(("--diff",) if shows_difference(command) else ())],
     }
-    write_private(folder / "job.json", json.dumps(job))
 
 
 def forget_secrets(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The process of one run: single-threaded, around ansible-runner, and sure to leave nothing behind.
 
-Started as `python -m labyard.runs.playbook_runner FOLDER`. It knows no database: its supervisor
-reads the files it writes. It takes in orphans of its children, so that Ansible's workers, which
-put themselves into sessions of their own, cannot outlive it.
+Started as `python -m labyard.runs.playbook_runner FOLDER`, or forked by the starter (starter_process.py),
+which has imported all of this already. It knows no database: its supervisor reads the files it writes. It takes
+in orphans of its children, so that Ansible's workers, which put themselves into sessions of their own,
+cannot outlive it.
 """
 
 from __future__ import annotations
@@ -10,25 +11,35 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import ansible_runner
 import psutil
 
-from .ident import IDENT
-from .redact import redact_event
+from .ident import IDENT, JOB, TAKEN_JOB
+from .lifeline import lifeline_broke
+from .redact import redact_text
 
 _GRACE = 10  # seconds between asking and killing
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
+_CALLBACKS = Path(__file__).resolve().parent / "callback"
 
 
-def main() -> int:
-    """Run the job described in FOLDER/job.json; the exit code is that of the play."""
-    folder = Path(sys.argv[1])
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+def carry_out(folder: Path) -> int:
+    """Run the job described in FOLDER/job.json; the exit code is that of the play.
+
+    A job that another process has taken is left alone.
+    """
+    try:
+        taken = (folder / JOB).rename(folder / TAKEN_JOB.format(pid=os.getpid()))
+    except FileNotFoundError:
+        return 0
+    job = json.loads(taken.read_text(encoding="utf-8"))
     _become_subreaper()
     signal.signal(signal.SIGTERM, _stop_children)
     signal.signal(signal.SIGALRM, _kill_children)
@@ -40,25 +51,50 @@ def main() -> int:
     return code
 
 
+def play_settings() -> dict[str, str]:
+    """What the environment of every play has beside that of its run: where its callback lies."""
+    return {"AWX_LIB_DIRECTORY": str(_CALLBACKS)}
+
+
 def _play(folder: Path, job: dict[str, Any]) -> int:
     secrets = tuple(json.loads((folder / "request.json").read_text(encoding="utf-8"))["secrets"].values())
+    os.environ.update(play_settings())
+    stray = folder / "artifacts" / IDENT / "stdout"
 
-    def take_event(event: dict[str, Any]) -> bool:
-        redact_event(event, secrets)  # in place: files and stdout are written from it
-        return True
+    def look_at_lifeline() -> bool:
+        """Called every second. True would let ansible-runner end the play its own way, which leaves workers."""
+        if lifeline_broke(folder):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return False
+
+    def take_line(event: dict[str, Any]) -> bool:
+        """Keep what Ansible prints before or beside its callback: why it did not start, above all.
+
+        An exception in here would end the run without a result; a line is not worth that.
+        """
+        with suppress(OSError), open(stray, "a", encoding="utf-8", opener=_open_private) as file:
+            file.write(redact_text(event.get("stdout") or "", secrets) + "\n")
+        return False
 
     runner = ansible_runner.run(
         private_data_dir=str(folder),
         ident=IDENT,
         playbook=job["playbook"],
         inventory=job["inventory"],
+        cmdline=shlex.join(job.get("options", [])) or None,
         extravars={"labyard_request": str(folder / "request.json")},
-        event_handler=take_event,
-        settings={"pexpect_timeout": 1, "suppress_ansible_output": True},
+        event_handler=take_line,
+        cancel_callback=look_at_lifeline,  # without one, ansible-runner takes our SIGTERM for itself
+        settings={"pexpect_timeout": 1, "suppress_ansible_output": True, "suppress_output_file": True},
+        fact_cache_type="memory",
         quiet=True,
         host_cwd=job["cwd"],
     )
     return int(runner.rc or 0)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _become_subreaper() -> None:
@@ -89,4 +125,4 @@ def _kill_descendants() -> None:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    sys.exit(main())
+    sys.exit(carry_out(Path(sys.argv[1])))

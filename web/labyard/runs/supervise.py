@@ -14,7 +14,7 @@ from typing import Protocol
 
 from .process import RunProcess, end_process
 
-_LOOK_EVERY = 0.1  # seconds between looks at the event files
+_LOOK_EVERY = 0.2  # seconds between looks at the file of events
 _BEAT_EVERY = 1.0  # seconds between renewals of the lease, and looks for a cancel
 
 
@@ -22,7 +22,7 @@ class Watcher(Protocol):
     """What a supervisor tells the rest of the console."""
 
     def take_events(self, folder: Path) -> None:
-        """New event files may lie in `folder`."""
+        """New events may stand in the run's file in `folder`."""
 
     def beat(self) -> bool:
         """Renew the lease; True if a person asked to cancel. Raises LeaseLost."""

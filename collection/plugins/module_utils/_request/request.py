@@ -25,7 +25,7 @@ _DEPLOYMENT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _CONFIGURATION_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2}")
 _SECRET = re.compile(r"[\x21-\x7e]{8,1024}")
-_KEYS = {"plan", "phase", "name", "deployment", "params", "secrets"}
+_KEYS = {"plan", "phase", "name", "deployment", "params", "secrets", "steps_done"}
 
 NAME_RULE = (
     "must be 1 to 63 letters, digits, dots, dashes or underscores, and begin and end with a letter or digit"
@@ -51,6 +51,9 @@ class PlanSpec:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # public names to values nobody may change
     shapes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     visible: bool = True
+    projects: tuple[str, ...] = ()  # whose members may see it; empty: everybody
+    # Where the configuration is fetched from at each run: repository, ref, path; empty: it is installed.
+    source: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Request:
     subject: Subject
     params: Mapping[str, Any]
     secrets: Mapping[str, str]
+    steps_done: tuple[str, ...] = ()  # steps that an earlier run completed and this one leaves out
 
 
 def stack_name(plan: str, deployment_id: str) -> str:
@@ -143,6 +147,8 @@ def parse_plan(entry: Any, place: str = "plan") -> PlanSpec:
         fixed=dict(entry.get("fixed") or {}),
         shapes=dict(entry.get("shapes") or {}),
         visible=entry.get("visible") is not False,
+        projects=tuple(entry.get("projects") or ()),
+        source=dict(entry.get("source") or {}),
     )
 
 
@@ -165,9 +171,14 @@ def _plan_faults(entry: Mapping[str, Any], place: str) -> dict[str, str]:
         "visible": (bool, "true or false"),
     }
     kinds |= {"title": (str, "a text"), "summary": (str, "a text")}
+    kinds |= {"projects": ((list, tuple), "a list of names"), "source": (Mapping, "a mapping")}
     for key, (kind, words) in kinds.items():
         if entry.get(key) is not None and not isinstance(entry[key], kind):
             errors[f"{place}.{key}"] = f"must be {words}"
+    for key, values in (("projects", entry.get("projects")), ("source", entry.get("source"))):
+        texts = values.values() if isinstance(values, Mapping) else values
+        if f"{place}.{key}" not in errors and not all(isinstance(text, str) for text in texts or ()):
+            errors[f"{place}.{key}"] = "must hold texts only"
     return errors
 
 
@@ -209,6 +220,7 @@ def parse_request(document: Any, plans: Mapping[str, PlanSpec]) -> Request:
     if not isinstance(params, Mapping):
         errors["params"] = "must be a mapping of names to values"
     secrets = _check_secrets(document.get("secrets"), errors)
+    steps_done = _check_steps(document.get("steps_done"), errors)
     about = _check_deployment(document.get("deployment"), errors)
     if errors or plan is None:
         raise RequestError(errors)
@@ -220,7 +232,16 @@ def parse_request(document: Any, plans: Mapping[str, PlanSpec]) -> Request:
         project=project,
         owner=owner,
     )
-    return Request(plan=plan, phase=str(phase), subject=subject, params=dict(params), secrets=secrets)
+    return Request(plan, str(phase), subject, dict(params), secrets, steps_done)
+
+
+def _check_steps(given: Any, errors: dict[str, str]) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        errors["steps_done"] = "must be a list of names of steps"
+        return ()
+    return tuple(given)
 
 
 def _find_plan(given: Any, plans: Mapping[str, PlanSpec], errors: dict[str, str]) -> PlanSpec | None:

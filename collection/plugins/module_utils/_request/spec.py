@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import yaml
@@ -20,6 +21,8 @@ import yaml
 PHASES = ("install", "update", "start", "stop", "scale", "check", "remove")
 FIELD_TYPES = ("str", "int", "float", "bool", "list", "dict")
 FIRST_STEP = "Read the request"
+META_FILES = ("argument_specs.yml", "service.yml")  # of a role's folder meta
+RESOURCES = ("cpu", "memory", "gpu", "ports", "image", "constraints")
 
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CONFIGURATION_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -76,6 +79,8 @@ class PhaseSpec:
     operator_fields: tuple[Field, ...]  # what only inventory or a plan's fixed values may set
     loses: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()  # steps that a retry leaves out if they were completed (`repeat: false`)
+    idempotent: bool = True  # whether a run that was cut off may be run again without asking
 
     def field(self, name: str) -> Field | None:
         """The person's field of that public name, or None."""
@@ -91,6 +96,16 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Resource:
+    """What a service takes of the swarm, and which parameters say how much of it."""
+
+    kind: str  # one of RESOURCES
+    parameter: str = ""  # public name of the parameter with the amount; of an image none
+    reserved: str = ""  # of the parameter that says which part of it (0 to 1) is set aside
+    name: str = ""  # of a gpu: the generic resource of the nodes; of an image: with {parameters} in it
+
+
+@dataclass(frozen=True)
 class Configuration:
     """A role whose entry points are the phases of a service."""
 
@@ -102,6 +117,7 @@ class Configuration:
     groups: tuple[Group, ...]
     phases: Mapping[str, PhaseSpec]
     secrets: tuple[Secret, ...] = ()
+    resources: tuple[Resource, ...] = ()
 
 
 def read_configuration(role_path: Path, name: str) -> Configuration:
@@ -109,16 +125,25 @@ def read_configuration(role_path: Path, name: str) -> Configuration:
 
     Raises ConfigurationError if either file is missing, is no YAML or contradicts the other.
     """
+    texts = [_read(role_path / "meta" / file) for file in META_FILES]
+    return parse_configuration(name, *texts, place=f"{role_path}/")
+
+
+def parse_configuration(name: str, specs_text: str, sidecar_text: str, place: str = "") -> Configuration:
+    """The configuration `name` from the texts of its two files; `place` stands before their names in errors.
+
+    Raises ConfigurationError if either is no YAML or contradicts the other.
+    """
     if not _CONFIGURATION_NAME.fullmatch(name):
         raise ConfigurationError(f"{name!r} is no name of a configuration: write namespace.collection.role")
     role = name.rsplit(".", 1)[1]
-    specs = _read_yaml(role_path / "meta" / "argument_specs.yml").get("argument_specs") or {}
-    sidecar_path = role_path / "meta" / "service.yml"
-    sidecar = _read_yaml(sidecar_path)
+    specs_place, sidecar_place = (f"{place}meta/{file}" for file in META_FILES)
+    specs = _parse_yaml(specs_text, specs_place).get("argument_specs") or {}
+    sidecar = _parse_yaml(sidecar_text, sidecar_place)
     try:
         return _join(name, role, specs, sidecar)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{sidecar_path}: {_reason(error)}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{sidecar_place}: {_reason(error)}") from error
 
 
 def find_configurations(collection_root: Path, prefix: str = "labyard.platform") -> dict[str, Configuration]:
@@ -135,15 +160,22 @@ def _reason(error: Exception) -> str:
     return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> str:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: is not YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: is not UTF-8") from error
+
+
+def _parse_yaml(text: str, place: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigurationError(f"{place}: is not YAML: {error}") from error
     if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}: must be a mapping")
+        raise ConfigurationError(f"{place}: must be a mapping")
     return document
 
 
@@ -158,6 +190,7 @@ def _join(name: str, role: str, specs: Mapping[str, Any], sidecar: Mapping[str, 
             raise ValueError(f"phases.{phase}: meta/argument_specs.yml has no entry point of that name")
         phases[phase] = _join_phase(phase, role, specs[phase].get("options") or {}, about, groups, details)
     _refuse_unused(groups, details, phases.values())
+    resources = _join_resources(sidecar.get("resources") or {}, phases.values())
     return Configuration(
         name=name,
         role=role,
@@ -167,6 +200,7 @@ def _join(name: str, role: str, specs: Mapping[str, Any], sidecar: Mapping[str, 
         groups=groups,
         phases=phases,
         secrets=tuple(Secret(s["name"], int(s.get("generate", 32))) for s in sidecar.get("secrets") or ()),
+        resources=resources,
     )
 
 
@@ -185,17 +219,44 @@ def _join_phase(
         for option, spec in options.items()
         if option.startswith(f"{role}_")
     ]
+    steps = [_read_step(s) for s in about.get("steps") or ()]
     shown = sorted((f for f in fields if f.group), key=lambda f: order.index(f.name))
     return PhaseSpec(
         name=phase,
         title=str(about.get("title", phase.capitalize())),
         timeout=int(about.get("timeout", 600)),
-        steps=(FIRST_STEP, *(s for s in about.get("steps") or () if s != FIRST_STEP)),
+        steps=(FIRST_STEP, *(name for name, _ in steps if name != FIRST_STEP)),
         fields=tuple(shown),
         operator_fields=tuple(f for f in fields if not f.group),
         loses=tuple(about.get("loses") or ()),
         keeps=tuple(about.get("keeps") or ()),
+        once=tuple(name for name, repeat in steps if not repeat),
+        idempotent=about.get("idempotent") is not False,
     )
+
+
+def _read_step(step: Any) -> tuple[str, bool]:
+    """A step's name and whether a retry runs it again: a text, or {name, repeat}."""
+    if isinstance(step, Mapping):
+        return str(step["name"]), step.get("repeat") is not False
+    return str(step), True
+
+
+def _join_resources(about: Mapping[str, Any], phases: Iterable[PhaseSpec]) -> tuple[Resource, ...]:
+    known = {f.name for phase in phases for f in (*phase.fields, *phase.operator_fields)}
+    found = []
+    for kind, given in about.items():
+        if kind not in RESOURCES:
+            raise ValueError(f"resources.{kind}: is not known; known are {', '.join(RESOURCES)}")
+        resource = Resource(kind, **{key: str(given[key]) for key in given})
+        named = [resource.parameter, resource.reserved]
+        if kind == "image":
+            named = [name for _, name, _, _ in Formatter().parse(resource.name) if name]
+        for name in named:
+            if name and name not in known:
+                raise ValueError(f"resources.{kind}: {name!r} is an option of no phase")
+        found.append(resource)
+    return tuple(found)
 
 
 def _join_field(

@@ -42,6 +42,7 @@ class Journal:
     replaced: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # service -> spec before this call
     removed: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # service -> spec before this call
     removed_networks: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were
+    new_volumes: frozenset[str] = frozenset()  # those of the stack that were not there before this call
     done: list[Action] = field(default_factory=list)
 
     @property
@@ -163,6 +164,7 @@ def undo(client: SwarmClient, stack: str, journal: Journal, timeout: float) -> l
     poll(lambda: all(task.get("ServiceID") not in services for task in unended_tasks(client, stack)), timeout)
     remove_all(client, others, timeout, problems)
     poll(lambda: not networks & set(client.networks(stack)), timeout)
+    _remove_new_volumes(client, stack, journal.new_volumes, timeout, problems)
     new_ids: dict[str, str] = {}
     for name, network in journal.removed_networks.items():
         try:
@@ -172,6 +174,27 @@ def undo(client: SwarmClient, stack: str, journal: Journal, timeout: float) -> l
     for name, spec in journal.removed.items():
         _try(problems, name, client.create_service, _on_networks(spec, new_ids))
     return problems
+
+
+def _remove_new_volumes(
+    client: SwarmClient, stack: str, names: Collection[str], timeout: float, problems: list[str]
+) -> None:
+    """Remove volumes that the swarm made for this call on this engine.
+
+    Only those with the label of the stack: a volume that somebody else has made does not have it.
+    """
+    if not names:
+        return
+    left = set(names) & set(client.volumes(stack))
+
+    def try_all() -> bool:
+        client.remove_ended_containers(stack, left)
+        refused: list[str] = []
+        remove_all(client, [("volume", name, name) for name in sorted(left)], 0, refused)
+        return not refused
+
+    if left and not poll(try_all, timeout):
+        problems.append(f"volumes {', '.join(sorted(left))} (in use)")
 
 
 def _on_networks(spec: Mapping[str, Any], new_ids: Mapping[str, str]) -> dict[str, Any]:

@@ -112,6 +112,11 @@ class SwarmClient:
         tasks: list[dict[str, Any]] = self.engine.get("/tasks", {"filters": _label(stack)})
         return tasks
 
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes of the swarm."""
+        nodes: list[dict[str, Any]] = self.engine.get("/nodes")
+        return nodes
+
     def events(self, stack: str) -> EventStream | None:
         """Tells when containers of the stack on this engine start, end, or change their health."""
         filters = {

@@ -60,6 +60,7 @@ def load_stack(
         if templates == "literal":
             services = {name: with_literal_text(spec) for name, spec in stack.services.items()}
             stack = replace(stack, services=services)
+        stack = replace(stack, origins=_origins(stack, found))
     except ComposeError as error:
         raise ComposeError(error.message, error.path, error.source or _origin(error.path, found)) from error
     return stack, [*notes.warnings, *_without_effect(merged)]
@@ -101,6 +102,16 @@ def _without_effect(document: Document) -> list[str]:
         for name, entry in document.get(section, {}).items()
         if name not in names and not entry.get("external")
     ]
+
+
+def _origins(stack: DesiredStack, sources: Sequence[Source]) -> dict[str, str]:
+    """The files of the keys that can turn out wrong only when they are compared with the swarm."""
+    paths = [
+        *stack.external_networks.values(),
+        *(file.path for files in (stack.secrets, stack.configs) for file in files.values()),
+        *(path for _, path in stack.needs),
+    ]
+    return {path: _origin(path, sources) for path in paths}
 
 
 def _origin(path: str, sources: Sequence[Source]) -> str:

@@ -148,6 +148,7 @@ def _files(section: str, document: Document, naming: Naming) -> dict[str, Desire
             if "driver" in entry
             else None,
             templating=entry.get("template_driver", ""),
+            path=f"{section}.{key}",
         )
     return result
 

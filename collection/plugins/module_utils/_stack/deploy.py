@@ -12,7 +12,7 @@ from .apply import Applier, Journal, PlanOutdated, remove_all, undo
 from .client import SwarmClient
 from .desired import DesiredStack
 from .errors import NotConverged, StackError
-from .images import resolve_images
+from .images import resolve_images, words_about_images
 from .live import LiveStack, Objects, identity_of
 from .outcome import Outcome, describe_service
 from .pause import pause_services
@@ -62,7 +62,7 @@ def deploy(client: SwarmClient, desired: DesiredStack, settings: Settings) -> Ou
     if settings.check_mode:
         return make_outcome(plan.everything, live.services, live, desired, [*warnings, *plan.warnings])
     known = ended_tasks(client, desired.name) if plan.actions and live.services else set()
-    journal = Journal()
+    journal = Journal(new_volumes=_new_volumes(client, desired, plan, settings))
     services = None
     try:
         plan, live = _apply(client, desired, live, plan, choices, journal, settings)
@@ -78,11 +78,30 @@ def deploy(client: SwarmClient, desired: DesiredStack, settings: Settings) -> Ou
                 hide=_contents(desired),
             )
     except StackError as error:
-        handle_failure(client, desired.name, journal, error, settings)
+        words = words_about_images(error.reasons, desired, warnings, settings.with_registry_auth)
+        handle_failure(client, desired.name, journal, _extended(error, words) if words else error, settings)
     warnings += [*plan.warnings, *_clean_up(client, desired.name, plan, journal)]
     if services is None:
         services = client.services(desired.name)
     return make_outcome(journal.done, services, live, desired, warnings)
+
+
+def _new_volumes(
+    client: SwarmClient, desired: DesiredStack, plan: Plan, settings: Settings
+) -> frozenset[str]:
+    """Names of the volumes to remove again if all is put back: plain ones that this engine does not have.
+
+    Not those with a driver or options of their own: their data may lie elsewhere, and be older.
+    """
+    if settings.on_failure != "rollback" or not (plan.actions and desired.volumes):
+        return frozenset()
+    mounts = [
+        mount
+        for spec in desired.services.values()
+        for mount in spec["TaskTemplate"]["ContainerSpec"].get("Mounts", [])
+    ]
+    driven = {mount.get("Source") for mount in mounts if "DriverConfig" in mount.get("VolumeOptions", {})}
+    return frozenset(desired.volumes) - driven - set(client.volumes(desired.name))
 
 
 def _read(client: SwarmClient, desired: DesiredStack, settings: Settings) -> tuple[LiveStack, Choices]:

@@ -22,6 +22,7 @@ class DesiredFile:
     external: bool = False
     driver: dict[str, Any] | None = None
     templating: str = ""
+    path: str = ""  # of its key in the document
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,8 @@ class DesiredStack:
     configs: dict[str, DesiredFile] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     needs: tuple[tuple[str, str], ...] = ()  # (version of the API, path of the key that needs it)
+    origins: dict[str, str] = field(default_factory=dict)  # path of a key -> the file that it stands in
+
+    def where(self, path: str) -> str:
+        """The path of a key with the file that it stands in before it, as errors have it."""
+        return ": ".join(part for part in (self.origins.get(path, ""), path) if part)

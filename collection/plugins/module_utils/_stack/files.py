@@ -48,7 +48,7 @@ def versions(file: DesiredFile, live: Objects) -> list[tuple[int, str]]:
     found = []
     for name, item in live.items():
         labels = labels_of(item)
-        if name == file.name or labels.get(BASE) == file.name:
+        if labels.get(BASE, name) == file.name:
             number = labels.get(VERSION, "1")
             found.append((int(number) if number.isdigit() else 1, name))
     return sorted(found)
@@ -61,6 +61,7 @@ def plan_file(
     same: Collection[str] = (),
     *,
     assume_same: bool = False,
+    taken: Collection[str] = (),
 ) -> FilePlan:
     """Choose the live version with the wanted content, or make a new one.
 
@@ -68,6 +69,7 @@ def plan_file(
     :param content_digest: see :func:`digest`
     :param same: names of live versions whose content is known to be the wanted one
     :param assume_same: take a version without a hash for the same (it cannot be known without writing)
+    :param taken: names that a new version cannot have: of other objects, and of other entries of the document
     """
     existing = versions(file, live)
     names = [name for _, name in reversed(existing)]
@@ -83,6 +85,9 @@ def plan_file(
             return FilePlan(name, None, relabelled, newest, tuple(other for other in names if other != name))
     number = existing[-1][0] + 1 if existing else 1
     name = f"{file.name}-v{number}" if existing else file.name
+    while name in live or name in taken:
+        number += 1
+        name = f"{file.name}-v{number}"
     create = replace(file, name=name, labels=_labels(file, content_digest, number))
     return FilePlan(name, create, None, newest, tuple(names))
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .desired import IMAGE, DesiredStack
 from .errors import EngineError
-from .image import with_digest
+from .image import registry_of, with_digest
 from .live import LiveStack
 
 
@@ -26,20 +28,18 @@ def resolve_images(desired: DesiredStack, live: LiveStack, resolve: str, source:
     """Set the image of every service of ``desired`` in place, returning warnings.
 
     :param resolve: ``always`` asks the registry each time; ``changed`` only where the reference differs
-        from that of the live service; ``never`` not at all. Where the registry gives no answer, and for an
-        image that only this engine has, the reference stays as given.
+        from that of the live service; ``never`` not at all. Where the registry gives no answer, what runs
+        under the same reference stays; without that, and for an image that only this engine has, the
+        reference stays as given.
     """
     warnings: list[str] = []
     answers: dict[str, dict[str, Any] | None] = {}
     for name, spec in desired.services.items():
-        container = spec["TaskTemplate"]["ContainerSpec"]
-        given = container["Image"]
+        given = spec["TaskTemplate"]["ContainerSpec"]["Image"]
         existing = live.services.get(name, {}).get("Spec", {})
-        unchanged = (existing.get("Labels") or {}).get(IMAGE) == spec["Labels"][IMAGE]
-        if unchanged and resolve != "always":
-            running = existing["TaskTemplate"]
-            container["Image"] = running["ContainerSpec"]["Image"]
-            _set_platforms(spec, (running.get("Placement") or {}).get("Platforms"))
+        running = existing if (existing.get("Labels") or {}).get(IMAGE) == spec["Labels"][IMAGE] else {}
+        if running and resolve != "always":
+            _keep_running(spec, running)
             continue
         if resolve == "never" or "@" in given:
             continue
@@ -47,21 +47,65 @@ def resolve_images(desired: DesiredStack, live: LiveStack, resolve: str, source:
             answers[given] = _ask(given, source, warnings)
         answer = answers[given]
         if answer:
-            container["Image"] = with_digest(given, answer["Descriptor"]["digest"])
+            digest = answer["Descriptor"]["digest"]
+            spec["TaskTemplate"]["ContainerSpec"]["Image"] = with_digest(given, digest)
             _set_platforms(spec, answer.get("Platforms"))
+        elif running and answer is None:
+            _keep_running(spec, running)
     return warnings
 
 
+def words_about_images(
+    reasons: Sequence[Mapping[str, Any]], desired: DesiredStack, warnings: Sequence[str], with_auth: bool
+) -> str:
+    """What to add to an error if services found no image: what the registry said, or what to set.
+
+    :param reasons: see ``StackError.reasons``
+    :param warnings: those of :func:`resolve_images`
+    :param with_auth: the swarm was sent the credentials for the registry
+    """
+    lacking = [str(reason["service"]) for reason in reasons if reason.get("cause") == "image_missing"]
+    if not lacking:
+        return ""
+    images = [desired.services[name]["TaskTemplate"]["ContainerSpec"]["Image"] for name in lacking]
+    if warnings:
+        return " ".join(warnings)
+    if not with_auth and any("@" in image for image in images):
+        return "The registry has it: if it wants credentials, with_registry_auth sends them to the nodes."
+    return ""
+
+
+def _keep_running(spec: dict[str, Any], running: Mapping[str, Any]) -> None:
+    template = running["TaskTemplate"]
+    spec["TaskTemplate"]["ContainerSpec"]["Image"] = template["ContainerSpec"]["Image"]
+    _set_platforms(spec, (template.get("Placement") or {}).get("Platforms"))
+
+
+#: What registries, and engines that have no credentials for one, say to somebody whom they do not let in.
+_REFUSED = re.compile(r"unauthorized|no basic auth credentials|denied|authentication required", re.IGNORECASE)
+
+
 def _ask(image: str, source: ImageSource, warnings: list[str]) -> dict[str, Any] | None:
+    """The registry's answer; empty where no registry need be asked, ``None`` where it gives none."""
     if source.is_local_only(image):
-        return None
+        return {}
     try:
         return source.distribution(image)
     except EngineError as error:
-        warnings.append(
-            f"The registry gives no digest for the image {image}, so each node uses what it finds "
-            f"under that name ({' '.join(str(error).split())})."
-        )
+        said = " ".join(str(error).split())
+        host = registry_of(image)
+        if _REFUSED.search(said):
+            advice = (
+                f"The registry {host} refuses the image {image} ({said}): run 'docker login {host}' for the "
+                "user of this task, and set with_registry_auth."
+            )
+        elif error.status == 404:
+            advice = (
+                f"The registry {host} does not have the image {image} ({said}): push it, or correct its name."
+            )
+        else:
+            advice = f"The registry gives no digest for the image {image} ({said})."
+        warnings.append(f"{advice} Each node uses what it finds under that name.")
         return None
 
 

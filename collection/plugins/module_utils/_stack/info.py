@@ -62,7 +62,7 @@ def describe_stacks(snapshot: Snapshot, stack: str | None = None) -> dict[str, A
         {service["ID"]: service for service in services},
     )
     result: dict[str, Any] = {
-        "services": [_describe_service(service, snapshot.tasks, names) for service in services],
+        "services": [_describe_service(service, snapshot, names) for service in services],
         "tasks": _describe_tasks(snapshot.tasks, names),
         "networks": [_describe_network(network) for network in own(snapshot.networks)],
         "secrets": [_describe_file(secret) for secret in own(snapshot.secrets)],
@@ -84,7 +84,7 @@ def _name_of(item: Mapping[str, Any]) -> str:
     return str(item.get("Name") or (item.get("Spec") or {}).get("Name", ""))
 
 
-def _describe_service(service: Service, tasks: Sequence[Task], names: _Names) -> dict[str, Any]:
+def _describe_service(service: Service, snapshot: Snapshot, names: _Names) -> dict[str, Any]:
     spec, status = service["Spec"], service.get("ServiceStatus") or {}
     template = spec.get("TaskTemplate", {})
     wanted, running = replicas_of(service), running_of(service)
@@ -105,7 +105,7 @@ def _describe_service(service: Service, tasks: Sequence[Task], names: _Names) ->
         "created": service.get("CreatedAt", ""),
         "updated": service.get("UpdatedAt", ""),
         "update": _describe_update(service.get("UpdateStatus")),
-        "problem": _problem_of(service, tasks, wanted, done if is_job(service) else running),
+        "problem": _problem_of(service, snapshot, wanted, done if is_job(service) else running),
     }
 
 
@@ -120,14 +120,14 @@ def _describe_update(status: Mapping[str, Any] | None) -> dict[str, str] | None:
     }
 
 
-def _problem_of(service: Service, tasks: Sequence[Task], wanted: int, good: int) -> str | None:
+def _problem_of(service: Service, snapshot: Snapshot, wanted: int, good: int) -> str | None:
     """Why fewer tasks run than there should be, in words; None if all do."""
     if good >= wanted:
         return None
-    own = [task for task in tasks if task.get("ServiceID") == service["ID"]]
+    own = [task for task in snapshot.tasks if task.get("ServiceID") == service["ID"]]
     if own and all(state_of(task) == "complete" for task in own):
         return None
-    return Watch([service["Spec"]["Name"]]).why_waiting(service, own).message
+    return Watch([service["Spec"]["Name"]]).why_waiting(service, own, snapshot.nodes).message
 
 
 def _describe_tasks(tasks: Iterable[Task], names: _Names) -> list[dict[str, Any]]:

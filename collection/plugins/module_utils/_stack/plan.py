@@ -66,7 +66,13 @@ def make_plan(desired: DesiredStack, live: LiveStack, choices: Choices | None = 
 
     :raises ComposeError: something external is missing, or a name belongs to somebody else
     """
-    choices = choices or Choices()
+    try:
+        return _make_plan(desired, live, choices or Choices())
+    except ComposeError as error:
+        raise ComposeError(error.message, error.path, desired.origins.get(error.path, "")) from error
+
+
+def _make_plan(desired: DesiredStack, live: LiveStack, choices: Choices) -> Plan:
     plan = Plan()
     _check_external_networks(desired, live)
     live = _plan_networks(desired, live, plan, choices)
@@ -229,7 +235,7 @@ def _plan_files(
                 raise ComposeError(
                     f"the external {kind} {name!r} does not exist; create it with 'docker {kind} create', "
                     "or remove external.",
-                    f"{kind}s.{name}",
+                    file.path,
                 )
             result[name] = FilePlan(name)
             continue
@@ -237,7 +243,7 @@ def _plan_files(
             raise ComposeError(
                 f"a {kind} {name!r} exists and does not belong to this stack; "
                 "mark it as external, or rename one.",
-                f"{kind}s.{name}",
+                file.path,
             )
         chosen = plan_file(
             file,
@@ -245,6 +251,7 @@ def _plan_files(
             choices.digests.get(f"{kind}/{name}", ""),
             choices.same,
             assume_same=choices.assume_same,
+            taken={*everyones, *desired} - {name},
         )
         _add_file_actions(kind, chosen, live, plan, choices)
         result[name] = chosen

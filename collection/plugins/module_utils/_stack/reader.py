@@ -86,7 +86,7 @@ class Reader:
         self._refuse_circle(file, path)
         folder = os.path.dirname(file)
         other = replace(self, folder=folder, notes=Notes(), seen=(*self.seen, file))
-        raw = other._interpolated(parse_yaml(read_text(file), file), Notes())
+        raw = other._interpolated(parse_yaml(_read_text(file, f"{path}.file"), file), Notes())
         sections = raw.get("services")
         if not isinstance(sections, dict) or service not in sections:
             raise ComposeError(f"the file {file} has no service {service!r}.", path)
@@ -112,12 +112,21 @@ class Reader:
         documents = []
         for file in files:
             other = replace(self, folder=folder, variables=variables, seen=(*self.seen, file))
-            documents.append(other.read(Source(file, parse_yaml(read_text(file), file), is_file=True)))
+            document = parse_yaml(_read_text(file, "include"), file)
+            documents.append(other.read(Source(file, document, is_file=True)))
         return merge_documents(documents)
 
     def _refuse_circle(self, file: str, path: str) -> None:
         if file in self.seen:
             raise ComposeError(f"the file {file} leads back to itself; remove the circle.", path)
+
+
+def _read_text(file: str, path: str) -> str:
+    """The text of a file that the key at ``path`` names."""
+    try:
+        return read_text(file)
+    except ComposeError as error:
+        raise ComposeError(str(error), path) from error
 
 
 def with_dotenv(variables: Mapping[str, str], folder: str, files: list[str] | None = None) -> dict[str, str]:

@@ -16,8 +16,9 @@ class Reason:
     """Why one service does not run."""
 
     service: str
-    #: image_missing, port_taken, resources, constraints, platform, addresses, mount_missing, rejected,
-    #: crash_loop, ended, unhealthy, rolled_back, paused, pulling, starting, pending, stopping or unknown
+    #: image_missing, port_taken, resources, constraints, node_unavailable, platform, addresses,
+    #: mount_missing, rejected, crash_loop, ended, unhealthy, rolled_back, paused, pulling, starting, pending,
+    #: no_task, not_updated, stopping or unknown
     cause: str
     message: str  # one or two sentences: cause, what to do
     task: str = ""  # id of the task that shows it

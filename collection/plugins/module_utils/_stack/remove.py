@@ -33,8 +33,9 @@ def remove_stack(
     live = client.read_stack(stack, all_files=False)
     volumes = client.volumes(stack)
     actions = plan_removal(live, volumes if remove_volumes else [])
+    lost: list[str] = []
     if actions and not check_mode:
-        _remove(client, stack, live, actions, wait, timeout)
+        lost = _remove(client, stack, live, actions, wait, timeout)
     elif wait and not check_mode:
         wait_until_gone(client, stack, timeout)
     message = f"The stack {stack} is removed." if actions else f"There is no stack {stack}."
@@ -46,6 +47,9 @@ def remove_stack(
         before={f"{action.kind} {action.name}": action.before for action in actions},
         volumes=[] if remove_volumes else volumes,
         message=message,
+        warnings=[f"Containers of the stack end when these nodes are back: {', '.join(lost)}."]
+        if lost
+        else [],
     )
 
 
@@ -68,18 +72,20 @@ def plan_removal(live: LiveStack, volumes: list[str]) -> list[Action]:
 
 def _remove(
     client: SwarmClient, stack: str, live: LiveStack, actions: list[Action], wait: bool, timeout: float
-) -> None:
+) -> list[str]:
+    """Remove all, returning the names of nodes that are down and have containers of the stack."""
     end = time.monotonic() + timeout
 
     def left() -> float:
         return max(end - time.monotonic(), 0.0)
 
     problems: list[str] = []
+    lost: list[str] = []
     entries = [(action.kind, action.name, identity_of(action.live)) for action in actions]
     at_once = [entry for entry in entries if entry[0] in {"service", "config", "secret"}]
     remove_all(client, at_once, min(left(), 10.0), problems)
     if wait or any(kind == "volume" for kind, _, _ in entries):
-        wait_until_gone(client, stack, left())
+        lost = wait_until_gone(client, stack, left())
     remove_all(
         client,
         [entry for entry in entries if entry[0] not in {"service", "config", "secret"}],
@@ -93,3 +99,4 @@ def _remove(
             f"Not all of the stack {stack} could be removed: {'; '.join(problems)}. "
             "Stop what uses it and try again."
         )
+    return lost

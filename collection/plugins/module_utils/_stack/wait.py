@@ -11,11 +11,14 @@ from .client import SwarmClient
 from .errors import NotConverged, StackError
 from .live import Objects
 from .lookout import Lookout
+from .nodes import Node, name_of, without_lost
 from .reasons import Reason
 from .tasks import ENDED, Task, state_of
 from .watch import Limits, Watch
 
 LOG_LINES = 10
+#: Seconds between two looks at the nodes, and before the first: most stacks run by then.
+NODES_EVERY = 1.0
 
 
 def wait_until_converged(
@@ -47,12 +50,16 @@ def wait_until_converged(
 def _watch(
     client: SwarmClient, stack: str, watch: Watch, timeout: float, lookout: Lookout, hide: Sequence[str]
 ) -> Objects:
-    end = time.monotonic() + timeout
+    nodes: Sequence[Node] = ()
+    nodes_read = time.monotonic()
+    end = nodes_read + timeout
     while True:
         services = client.services(stack)
         tasks: list[Task] = list(client.tasks(stack))
         now = time.monotonic()
-        look = watch.look(services, tasks, now)
+        if now - nodes_read >= NODES_EVERY:
+            nodes, nodes_read = client.nodes(), now
+        look = watch.look(services, tasks, now, nodes)
         if look.converged:
             return services
         if look.failed:
@@ -64,9 +71,10 @@ def _watch(
         lookout.pause(min(end - now, watch.next_settling(now)))
 
 
-def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
+def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> list[str]:
     """Wait until no task of a removed stack is left.
 
+    :returns: names of nodes that are down and have containers of the stack; those end when it comes back
     :raises StackError: after ``timeout`` seconds
     """
 
@@ -86,13 +94,23 @@ def wait_until_gone(client: SwarmClient, stack: str, timeout: float) -> None:
             f"{len(left)} containers of the stack {stack} have not stopped within {timeout:g} s; "
             "raise wait_timeout, or lower their stop_grace_period."
         )
+    holders = {task["NodeID"] for task in _held_tasks(client, stack)}
+    return sorted(name_of(node) for node in client.nodes() if node["ID"] in holders) if holders else []
 
 
 def unended_tasks(client: SwarmClient, stack: str) -> list[Task]:
-    """Tasks of a stack that still hold something.
+    """Tasks of a stack that still hold something, as far as it can be known.
 
     Of a removed job the swarm keeps the tasks: those that have ended, and those that never got a node.
+    A node that is down cannot say that its tasks have ended.
     """
+    tasks = _held_tasks(client, stack)
+    if not tasks:
+        return []
+    return [task for task in without_lost(tasks, client.nodes()) if state_of(task) not in ENDED]
+
+
+def _held_tasks(client: SwarmClient, stack: str) -> list[Task]:
     return [task for task in client.tasks(stack) if state_of(task) not in ENDED and task.get("NodeID")]
 
 

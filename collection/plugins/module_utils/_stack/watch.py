@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .live import Objects
+from .nodes import Node, explain_placement, reason_without_task, without_lost
 from .reasons import Reason, reason_of_task, reason_of_update
 from .tasks import (
     ENDED,
@@ -63,9 +64,15 @@ class Watch:
     _pending: dict[str, float] = field(default_factory=dict)  # task -> without a node since
     _failures: dict[tuple[str, str], dict[str, Task]] = field(default_factory=dict)
     _empty: dict[str, float] = field(default_factory=dict)
+    _nodes: Sequence[Node] = ()
 
-    def look(self, services: Objects, tasks: Sequence[Task], now: float) -> Look:
-        """Take in the services and tasks of the stack as they are at ``now``."""
+    def look(self, services: Objects, tasks: Sequence[Task], now: float, nodes: Sequence[Node] = ()) -> Look:
+        """Take in the services and tasks of the stack as they are at ``now``.
+
+        :param nodes: those of the swarm, where they are known: what is on nodes that are down does not count
+        """
+        self._nodes = nodes
+        tasks = without_lost(tasks, nodes)
         waiting: list[str] = []
         failed: list[Reason] = []
         if not self._looked:
@@ -79,7 +86,7 @@ class Watch:
             own = [task for task in tasks if task.get("ServiceID") == service["ID"]]
             reason = self._failure(service, own, now, room_is_coming=any(map(_is_leaving, tasks)))
             if reason:
-                failed.append(reason)
+                failed.append(explain_placement(reason, service, nodes))
             elif not self._has_settled(service, own, now):
                 waiting.append(name)
         return Look(not waiting and not failed, tuple(failed), tuple(waiting))
@@ -100,8 +107,19 @@ class Watch:
         moments = [since + self.limits.hold - now for since in self._since.values()]
         return min((seconds for seconds in moments if seconds > 0), default=math.inf)
 
-    def why_waiting(self, service: Service, tasks: Sequence[Task]) -> Reason:
-        """The best that can be said of a service that has not converged in time."""
+    def why_waiting(
+        self, service: Service, tasks: Sequence[Task], nodes: Sequence[Node] | None = None
+    ) -> Reason:
+        """The best that can be said of a service that has not converged in time.
+
+        :param nodes: those of the swarm; ``None``: as at the last look
+        """
+        nodes = self._nodes if nodes is None else nodes
+        return explain_placement(
+            self._why_waiting(service, without_lost(tasks, nodes), nodes), service, nodes
+        )
+
+    def _why_waiting(self, service: Service, tasks: Sequence[Task], nodes: Sequence[Node]) -> Reason:
         name = service["Spec"]["Name"]
         own = [task for task in tasks if task.get("ServiceID") == service["ID"]]
         current = current_tasks(service, own)
@@ -112,9 +130,7 @@ class Watch:
         if unready:
             return reason_of_task(service, unready[-1])
         if not current:
-            return Reason(
-                name, "constraints", f"Service {name} has no task yet; check 'docker service ps {name}'."
-            )
+            return reason_without_task(service, own, nodes)
         return Reason(name, "stopping", f"Service {name} is still stopping its former tasks; wait longer.")
 
     def _failure(
@@ -156,13 +172,8 @@ class Watch:
         if kind_of(service) in {"Global", "GlobalJob"} and not current:
             name = service["Spec"]["Name"]
             if now - self._empty.setdefault(name, now) >= self.limits.pending_grace:
-                wanted = (service["Spec"]["TaskTemplate"].get("Placement") or {}).get("Constraints") or []
-                return Reason(
-                    name,
-                    "constraints",
-                    f"Service {name} cannot be placed: no node meets its constraints ({', '.join(wanted)}); "
-                    "correct them, or label a node.",
-                )
+                reason = reason_without_task(service, (), self._nodes)
+                return reason if reason.cause != "no_task" else None
         return None
 
     def _has_settled(self, service: Service, own: Sequence[Task], now: float) -> bool:

@@ -6,6 +6,10 @@ Create Date: 2026-11-21
 
 """
 
+import secrets
+import string
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,6 +20,26 @@ depends_on = None
 
 
 def upgrade():
+    installations = op.create_table(
+        "installations",
+        sa.Column("id", sa.String(length=12), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installations")),
+    )
+    ident = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+    op.bulk_insert(installations, [{"id": ident, "created_at": datetime.now(UTC)}])
+
+    op.create_table(
+        "nodes",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("hostname", sa.String(length=255), nullable=False),
+        sa.Column("cpus", sa.Float(), nullable=False),
+        sa.Column("memory", sa.BigInteger(), nullable=False),
+        sa.Column("generic", sa.JSON(), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nodes")),
+    )
     op.create_table(
         "orphans",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -93,7 +117,7 @@ def upgrade():
         batch_op.create_index(batch_op.f("ix_notices_user_id"), ["user_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_notices_webhook_id"), ["webhook_id"], unique=False)
 
-    with op.batch_alter_table("commands", schema=None) as batch_op:
+    with op.batch_alter_table("commands", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("priority", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("check_only", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("difference", sa.JSON(), nullable=False, server_default="[]"))
@@ -104,8 +128,9 @@ def upgrade():
         )
         batch_op.drop_index(batch_op.f("ix_commands_created_at"))
         batch_op.create_index("ix_commands_created_at_id", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_commands_issuer_id_started_at", ["issuer_id", "started_at"], unique=False)
 
-    with op.batch_alter_table("deployments", schema=None) as batch_op:
+    with op.batch_alter_table("deployments", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
         batch_op.drop_index(batch_op.f("ix_deployments_created_at"))
         batch_op.create_index("ix_deployments_created_at_id", ["created_at", "id"], unique=False)
@@ -113,51 +138,56 @@ def upgrade():
             "ix_deployments_owner_id_created_at_id", ["owner_id", "created_at", "id"], unique=False
         )
 
-    with op.batch_alter_table("plans", schema=None) as batch_op:
+    with op.batch_alter_table("plans", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("projects", sa.JSON(), nullable=False, server_default="[]"))
         batch_op.add_column(sa.Column("source", sa.JSON(), nullable=False, server_default="{}"))
+        batch_op.add_column(sa.Column("fetched", sa.JSON(), nullable=False, server_default="{}"))
+        batch_op.add_column(sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
 
-    with op.batch_alter_table("runs", schema=None) as batch_op:
+    with op.batch_alter_table("runs", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("host", sa.String(length=64), nullable=False, server_default=""))
 
-    with op.batch_alter_table("users", schema=None) as batch_op:
+    with op.batch_alter_table("users", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("email", sa.String(length=254), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("mail_on_end", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("command_limit", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
 
-    with op.batch_alter_table("workers", schema=None) as batch_op:
+    with op.batch_alter_table("workers", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("host", sa.String(length=64), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("concurrency", sa.Integer(), nullable=False, server_default="0"))
 
 
 def downgrade():
-    with op.batch_alter_table("workers", schema=None) as batch_op:
+    with op.batch_alter_table("workers", recreate="never") as batch_op:
         batch_op.drop_column("concurrency")
         batch_op.drop_column("host")
 
-    with op.batch_alter_table("users", schema=None) as batch_op:
+    with op.batch_alter_table("users", recreate="never") as batch_op:
         batch_op.drop_column("version")
         batch_op.drop_column("command_limit")
         batch_op.drop_column("mail_on_end")
         batch_op.drop_column("email")
 
-    with op.batch_alter_table("runs", schema=None) as batch_op:
+    with op.batch_alter_table("runs", recreate="never") as batch_op:
         batch_op.drop_column("host")
 
-    with op.batch_alter_table("plans", schema=None) as batch_op:
+    with op.batch_alter_table("plans", recreate="never") as batch_op:
         batch_op.drop_column("version")
+        batch_op.drop_column("fetched_at")
+        batch_op.drop_column("fetched")
         batch_op.drop_column("source")
         batch_op.drop_column("projects")
 
-    with op.batch_alter_table("deployments", schema=None) as batch_op:
+    with op.batch_alter_table("deployments", recreate="never") as batch_op:
         batch_op.drop_index("ix_deployments_owner_id_created_at_id")
         batch_op.drop_index("ix_deployments_created_at_id")
         batch_op.create_index(batch_op.f("ix_deployments_created_at"), ["created_at"], unique=False)
         batch_op.drop_column("version")
 
-    with op.batch_alter_table("commands", schema=None) as batch_op:
+    with op.batch_alter_table("commands", recreate="never") as batch_op:
+        batch_op.drop_index("ix_commands_issuer_id_started_at")
         batch_op.drop_index("ix_commands_created_at_id")
         batch_op.create_index(batch_op.f("ix_commands_created_at"), ["created_at"], unique=False)
         batch_op.drop_column("source_commit")
@@ -185,3 +215,5 @@ def downgrade():
         batch_op.drop_index(batch_op.f("ix_orphans_deployment_id"))
 
     op.drop_table("orphans")
+    op.drop_table("nodes")
+    op.drop_table("installations")

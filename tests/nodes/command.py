@@ -1,0 +1,50 @@
+"""The nodes without pytest, for playbooks: `python -m tests.nodes.command start FOLDER`, and `stop FOLDER`.
+
+`start` prints a JSON object: `nodes`, addresses by name, and `connection`, the manager's engine as options of a
+module; with `--bare`, `inventory` in its place. The nodes stay when it has ended; `stop` removes them, and so does the next `start`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from tests.integration.stack_helpers import ensure_image
+from tests.nodes.machines import Machines
+from tests.nodes.swarm_nodes import SwarmNodes
+
+#: No process has this number, so nodes are nobody's as soon as they are there.
+NOBODY = 0
+
+
+def main() -> None:
+    """Start or stop the nodes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=["start", "stop"])
+    parser.add_argument("folder", type=Path, help="for keys and certificates")
+    parser.add_argument("--group", default="molecule", help="nodes of other groups are left alone")
+    parser.add_argument("--bare", action="store_true", help="machines without an engine, for Ansible by ssh")
+    given = parser.parse_args()
+    engine = docker.from_env(timeout=60)
+    kind: type[Machines] = Machines if given.bare else SwarmNodes
+    nodes = kind(engine, given.folder, group=given.group, owner=NOBODY)
+    if given.action == "stop":
+        nodes.stop()
+        return
+    given.folder.mkdir(parents=True, exist_ok=True)
+    nodes.start()
+    found: dict[str, Any] = {"nodes": {node.name: node.address for node in nodes.nodes.values()}}
+    if isinstance(nodes, SwarmNodes):
+        nodes.load_image(ensure_image(engine))
+        found["connection"] = nodes.connection()
+    else:
+        found["inventory"] = nodes.inventory()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

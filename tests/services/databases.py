@@ -1,0 +1,63 @@
+"""On which database the tests of the console run: LABYARD_TEST_DATABASE=sqlite (default) or postgresql."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from labyard.app import create_app
+from labyard.migrate import upgrade_tables
+from labyard.models import db
+from labyard.settings import read_settings
+
+from .postgres_server import PostgresServer
+from .redis_server import RedisServer
+
+
+def chosen_database() -> str:
+    """What the person who runs the tests chose."""
+    chosen = os.environ.get("LABYARD_TEST_DATABASE") or "sqlite"
+    assert chosen in ("sqlite", "postgresql"), f"LABYARD_TEST_DATABASE={chosen}: say sqlite or postgresql"
+    return chosen
+
+
+@pytest.fixture
+def console_database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Variables for a console on a database with nothing in it, on the chosen server.
+
+    Nothing for SQLite, whose files lie in the console's home.
+    """
+    if chosen_database() == "sqlite":
+        return {}
+    postgresql: PostgresServer = request.getfixturevalue("postgresql")
+    redis_url: str = request.getfixturevalue("redis_url")
+    name: str = request.getfixturevalue("migrated_database")
+    postgresql.empty_database(name)
+    return {"LABYARD_DATABASE_URL": postgresql.url(name), "LABYARD_QUEUE_URL": redis_url}
+
+
+@pytest.fixture(scope="session")
+def session_console_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The same for a console that lives as long as the run of the tests; it has no tables yet."""
+    if chosen_database() == "sqlite":
+        yield {}
+        return
+    postgresql: PostgresServer = request.getfixturevalue("postgresql")
+    redis_server: RedisServer = request.getfixturevalue("redis_server")
+    name = postgresql.create_database()
+    yield {"LABYARD_DATABASE_URL": postgresql.url(name), "LABYARD_QUEUE_URL": redis_server.url()}
+    postgresql.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgresql: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that has the tables; a test that uses it empties it first."""
+    name = postgresql.create_database()
+    home = str(tmp_path_factory.mktemp("migrated"))
+    app = create_app(read_settings({"LABYARD_HOME": home, "LABYARD_DATABASE_URL": postgresql.url(name)}))
+    with app.app_context():
+        upgrade_tables()
+        db.engine.dispose()
+    return name

@@ -1,0 +1,1 @@
+"""Notices: who is told when a command ends, by webhook or by mail."""
