@@ -57,6 +57,7 @@ test: test-setup ## All of the below, stopping at the first part that fails
 	@$(MAKE) lint
 	@$(MAKE) test-molecule ARGS=
 	@$(MAKE) test-python
+	@$(MAKE) test-postgresql ARGS=
 
 .PHONY: lint
 lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint
@@ -70,9 +71,21 @@ lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint
 test-unit: $(VENV)/.labyard-test ## Fast tests that need no engine
 	pytest tests/unit tests/repo $(ARGS)
 
+.PHONY: test-databases
+test-databases: $(VENV)/.labyard-test test-services ## What must hold on SQLite and on PostgreSQL alike, and the queues
+	pytest tests/services tests/databases $(ARGS)
+
+.PHONY: test-postgresql
+test-postgresql: test-platform test-services ## All tests of the console again, on PostgreSQL and Redis
+	LABYARD_TEST_DATABASE=postgresql pytest tests/unit tests/integration $(ARGS)
+
 .PHONY: test-integration
-test-integration: test-platform ## Tests on a real swarm
-	pytest tests/integration $(ARGS)
+test-integration: test-platform test-services ## Tests on a real swarm, of one node and of three
+	pytest tests/integration tests/nodes $(ARGS)
+
+.PHONY: test-nodes
+test-nodes: test-platform ## Those on a swarm of three nodes alone
+	pytest tests/nodes $(ARGS)
 
 .PHONY: test-browser
 test-browser: test-platform test-chromium ## The console as a person sees it, in Chromium
@@ -80,7 +93,7 @@ test-browser: test-platform test-chromium ## The console as a person sees it, in
 
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
-SUITES = tests/unit tests/repo tests/integration tests/browser \
+SUITES = tests/unit tests/repo tests/services tests/databases tests/integration tests/nodes tests/browser \
   $(shell docker stack deploy --help 2>/dev/null | grep -q -e --detach && echo tests/oracle)
 
 .PHONY: test-python
@@ -103,12 +116,17 @@ bench: test-platform ## Benchmarks; each prints a table with ratios
 ##@ What tests need (made by the targets above)
 
 .PHONY: test-setup
-test-setup: test-platform test-chromium ## Everything that "make test" needs
+test-setup: test-platform test-services test-chromium ## Everything that "make test" needs
 
 # Engine, swarm and images; a console that runs on port 8080 is left alone.
 .PHONY: test-platform
 test-platform: $(VENV)/.labyard-test ## Engine, swarm and images, without the console
 	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/local.yml --tags docker_engine,swarm,image
+
+.PHONY: test-services
+test-services: ## Debian's PostgreSQL and Redis; the tests start servers of their own from them
+	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server; } >/dev/null 2>&1 \
+	  || { echo "Installing PostgreSQL and Redis"; $(APT_INSTALL) postgresql redis-server >/dev/null; }
 
 .PHONY: test-chromium
 test-chromium: ## Debian's Chromium for the browser test

@@ -60,6 +60,7 @@ def measure_stacks(rounds: int, slow: bool) -> None:
                 for number in range(rounds):
                     _measure_round(bench, ways[number % len(ways) :] + ways[: number % len(ways)], services)
                 _print_tables(ways, services)
+                print(f"\nLoad average of the machine at the end: {os.getloadavg()[0]:.1f}")
             _print_calls(bench)
             measure_info(bench, rounds)
     finally:

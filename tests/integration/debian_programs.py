@@ -33,7 +33,7 @@ def ensure_program(name: str, package: str, service: str) -> str:
 
 @contextmanager
 def _services_not_started() -> Iterator[None]:
-    """Have Debian's packages start nothing: https://www.debian.org/doc/debian-policy/ch-opersys.html."""
+    """Have Debian's packages start nothing, in the way that Debian's policy has for it."""
     if _NO_START.exists():
         yield
         return

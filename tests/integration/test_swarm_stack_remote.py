@@ -110,6 +110,8 @@ def test_look_over_tls_when_the_authority_is_another_then_not_trusted(
         )
 
 
+# urllib3 warns of TLS without a check of the certificate, which is what is asked for here
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_look_over_tls_without_a_client_certificate_then_refused(port: int) -> None:
     with pytest.raises(EngineUnreachable, match=f"tcp://127.0.0.1:{port} cannot be"):
         look(docker_host=f"tcp://127.0.0.1:{port}", tls=True)

@@ -230,8 +230,10 @@ def _remove_container(container: Container) -> None:
 
 def _remove_control_groups(engine: docker.DockerClient, containers: Sequence[Container]) -> None:
     """The groups of containers in machines outlive the machines, for it is the host that has them."""
-    places = [f"/sys/fs/cgroup{each}/{CONTROL_GROUPS}/{c.name}" for each in ("", "/*") for c in containers]
-    command = f"for place in {' '.join(places)}; do find $place -depth -type d -exec rmdir {{}} +; done"
+    tops = [f"/sys/fs/cgroup{each}/{CONTROL_GROUPS}" for each in ("", "/*")]
+    places = [f"{top}/{container.name}" for top in tops for container in containers]
+    # what other machines use is not empty, so it stays
+    command = f"find {' '.join(places)} -depth -type d -exec rmdir {{}} +; rmdir {' '.join(tops)}"
     engine.containers.run(
         containers[0].attrs["Image"],
         entrypoint=["sh", "-c", f"{command} 2>/dev/null; true"],

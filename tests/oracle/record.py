@@ -1,7 +1,7 @@
 """Record what docker's own client sends for the compose files of the oracle: `python -m tests.oracle.record`.
 
-The recordings are compared with ours by tests/unit/stack/test_recorded_oracle.py, which needs neither a client
-nor an engine. Record again after a change of the files, with a client of the version that is to be followed.
+The recordings are compared with what we send by tests/unit/stack/test_recorded_oracle.py, which needs neither
+a client nor an engine. Record again after a change of the files, with a client of the version to be followed.
 """
 
 from __future__ import annotations

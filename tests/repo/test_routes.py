@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def address_of(app: APIFlask, rule: Rule) -> str:
         converter = rule._converters[name]
         choices = getattr(converter, "regex", "").removeprefix("(?:").removesuffix(")").split("|")
         values[name] = 1 if type(converter).__name__ == "IntegerConverter" else choices[0]
+        length = re.search(r"\{(\d+)\}$", choices[0])
         if "[" in str(values[name]):
-            values[name] = "anything"
+            values[name] = "a" * int(length[1]) if length else "anything"
     with app.test_request_context():
         return str(app.url_map.bind("localhost").build(rule.endpoint, values))
 

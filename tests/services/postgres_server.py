@@ -54,12 +54,20 @@ class PostgresServer(ServerProcess):
         """Take a database away, from those as well who are still connected to it."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
+    def end_sessions(self, name: str) -> None:
+        """Break all connections to a database, as a restart of the server does."""
+        with self._connect() as connection:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(query, [name])
+        connection.close()
+
     def empty_database(self, name: str) -> None:
-        """Take all rows out of the tables of a database, and all its sessions with them."""
-        ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        """Take all rows out of the tables of a database, and end its sessions."""
+        self.end_sessions(name)
+        tables = (
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        )
         with self._connect(name) as connection:
-            connection.execute(ends, [name])
             names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in connection.execute(tables))
             connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
         connection.close()

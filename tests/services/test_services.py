@@ -63,4 +63,6 @@ def test_database_of_a_test_is_empty_and_its_own(postgresql: PostgresServer, pos
     with _connect(postgresql_url) as connection:
         connection.execute("CREATE TABLE mine (number integer)")
     with _connect(postgresql.url(postgresql.create_database())) as connection:
-        assert connection.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'mine'").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'mine'").fetchone() == (
+            0,
+        )

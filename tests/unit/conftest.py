@@ -20,7 +20,7 @@ from labyard.app import create_app
 from labyard.catalog.plans import save_plan
 from labyard.context import session
 from labyard.migrate import upgrade_tables
-from labyard.models import User, db
+from labyard.models import Command, State, User, db
 from labyard.models.base import begin_writing
 from labyard.settings import Settings, read_settings
 
@@ -89,6 +89,13 @@ def key_of(person: User) -> dict[str, str]:
     key = create_key(session(), person, "test")
     session().commit()
     return {"Authorization": f"Bearer {key}"}
+
+
+def end_command(command: Command, state: State = State.COMPLETED) -> None:
+    """Bring `command` to its end, by the moves that are allowed."""
+    if command.state == State.INITIATED:
+        command.state = State.PENDING
+    command.state = state
 
 
 def issue(client: FlaskClient, headers: dict[str, str], **changes: Any) -> Any:

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from .doorbell import RungStorage
 from .models.opening import POSTGRESQL_CONNECTION
 from .settings import Settings
 
@@ -58,7 +59,9 @@ class _Patient(Huey):  # type: ignore[misc]
 
 
 class _Sqlite(_Patient, SqliteHuey):  # type: ignore[misc]
-    pass
+    """Workers are woken by a doorbell, on this host."""
+
+    storage_class = RungStorage
 
 
 class _Redis(_Patient, RedisHuey):  # type: ignore[misc]
@@ -94,7 +97,14 @@ def prepare_queue(settings: Settings) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_TABLES_LOCK])
         for statement in queue.storage.ddl:
             connection.execute(statement)
-    connection.close()
+
+
+def close_queue(queue: Huey) -> None:
+    """Give back the connections of this process, and of this thread among its readers."""
+    pool = getattr(queue.storage, "pool", None)
+    if pool is not None:
+        pool.disconnect()
+    queue.storage.close()
 
 
 def check_queue(settings: Settings) -> None:
@@ -103,17 +113,9 @@ def check_queue(settings: Settings) -> None:
     try:
         queue.pending_count()
     finally:
-        _close(queue)
+        close_queue(queue)
 
 
 def _redis_pool(url: str) -> ConnectionPool:
     remote = {} if url.startswith("unix://") else {"socket_connect_timeout": 2, "socket_keepalive": True}
     return ConnectionPool.from_url(url, **_REDIS_CONNECTION, **remote)
-
-
-def _close(queue: Huey) -> None:
-    pool = getattr(queue.storage, "pool", None)
-    if pool is not None:
-        pool.disconnect()
-    else:
-        queue.storage.close()

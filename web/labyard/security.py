@@ -15,7 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from .accounts.keys import find_key_owner
+from .accounts.keys import find_living_key
 from .context import session
 from .errors import DomainError, NotFound, Unauthorized, Unavailable
 from .models import User, db
@@ -73,6 +73,22 @@ def problem(
     status: int, kind: str, title: str, detail: str, errors: dict[str, str] | None = None
 ) -> Response:
     """A problem document (RFC 9457); `errors` has a message for each wrong field."""
+    response = jsonify(_describe(status, kind, title, detail, errors))
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def describe_problem(error: DomainError) -> dict[str, Any]:
+    """The problem document of `error`, for an answer that holds several."""
+    return _describe(error.status, error.kind, error.title, error.detail, error.errors)
+
+
+def _describe(
+    status: int, kind: str, title: str, detail: str, errors: dict[str, str] | None
+) -> dict[str, Any]:
     document: dict[str, Any] = {
         "type": f"urn:labyard:problem:{kind}",
         "title": title,
@@ -81,14 +97,7 @@ def problem(
         "instance": request.path,
         "request_id": request_id(),
     }
-    if errors:
-        document["errors"] = errors
-    response = jsonify(document)
-    response.status_code = status
-    response.content_type = "application/problem+json"
-    if status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return {**document, "errors": errors} if errors else document
 
 
 def _load_session_user(session_id: str) -> User | None:
@@ -104,8 +113,9 @@ def _load_key_user(incoming: Request) -> User | None:
     kind, _, key = incoming.headers.get("Authorization", "").partition(" ")
     if not incoming.path.startswith(API_PREFIX) or kind.lower() != "bearer" or not key.strip():
         return None
-    g.by_key = True
-    return find_key_owner(session(), key.strip())
+    row = find_living_key(session(), key.strip())
+    g.by_key = row.id
+    return row.user
 
 
 def require_person() -> User:

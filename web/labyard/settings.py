@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,8 @@ class Settings:
     deployment_limit: int = 0  # deployments that one person may have; 0: as many as there is room for
     keep_runs_days: int = 14  # folders of older runs are removed
     keep_runs: int = 20  # folders of runs that are kept for each deployment
+    # The secret that all hosts of one console share (sessions, sealing); None: this host's own, in `home`.
+    key_file: Path | None = None
 
     @property
     def runs(self) -> Path:
@@ -49,11 +52,16 @@ class Settings:
         return self.home / "runs"
 
     def key(self) -> str:
-        """The console's own secret (sessions, sealing), made at first use with mode 0600."""
+        """The console's own secret (sessions, sealing), made at first use with mode 0600.
+
+        Raises InvalidInput if `key_file` is named but cannot be read.
+        """
+        if self.key_file is not None:
+            return _read_secret("LABYARD_KEY_FILE", self.key_file)
         path = self.home / "secret_key"
         if not path.exists():
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(path, secrets.token_urlsafe(48))
+            _write_once(path, secrets.token_urlsafe(48))
         return path.read_text(encoding="ascii").strip()
 
 
@@ -82,6 +90,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         deployment_limit=_number(env, "LABYARD_DEPLOYMENT_LIMIT", Settings.deployment_limit),
         keep_runs_days=_number(env, "LABYARD_KEEP_RUNS_DAYS", Settings.keep_runs_days),
         keep_runs=_number(env, "LABYARD_KEEP_RUNS", Settings.keep_runs),
+        key_file=_path(env.get("LABYARD_KEY_FILE")),
     )
 
 
@@ -107,12 +116,7 @@ def _with_password(env: Mapping[str, str], variable: str, url: str) -> str:
     path = _path(env.get(variable))
     if path is None:
         return url
-    try:
-        password = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise InvalidInput(
-            f"{variable}: {path} cannot be read ({error.strerror}). Write the password to it."
-        ) from error
+    password = _read_secret(variable, path)
     kind, mark, rest = url.partition("://")
     place, slash, path_and_query = rest.partition("/")
     user, _, host = place.rpartition("@")
@@ -126,12 +130,33 @@ def _number(env: Mapping[str, str], variable: str, default: int, least: int = 0)
     return int(text)
 
 
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidInput(
+            f"{variable}: {path} cannot be read ({error.strerror}). Write the secret to it."
+        ) from error
+
+
 def _words(text: str | None) -> tuple[str, ...]:
     return tuple((text or "").replace(",", " ").split())
 
 
 def _path(text: str | None) -> Path | None:
     return Path(text).resolve() if text else None
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file unless another process is first: then its text stays."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    write_private(draft, text)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
 
 
 def write_private(path: Path, text: str) -> None:

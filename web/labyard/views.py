@@ -1,14 +1,35 @@
-"""Deployments, commands and plans as the documents that every interface shows."""
+"""Rows as the documents that every interface shows. None of them holds a secret."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 
-from .catalog.plans import configuration_of
-from .models import Command, Deployment, Event, Plan, Task
+from .catalog.plans import availability_of, configuration_of
+from .commands.order import queue_positions
+from .context import context, session
+from .errors import NotFound
+from .models import (
+    ApiKey,
+    AuditEntry,
+    Command,
+    Deployment,
+    Event,
+    Notice,
+    Orphan,
+    Plan,
+    Project,
+    State,
+    Task,
+    User,
+    Webhook,
+    Worker,
+)
+
+SILENT = timedelta(seconds=30)  # after which a worker is taken for dead
 
 
 def show_time(value: datetime | None) -> str | None:
@@ -24,6 +45,7 @@ def show_deployment(deployment: Deployment) -> dict[str, Any]:
         "plan": deployment.plan.name,
         "project": deployment.project.name,
         "owner": deployment.owner.username,
+        "version": deployment.version,
         "state": int(deployment.state),
         "state_name": deployment.state.name,
         "health": deployment.health,
@@ -60,8 +82,18 @@ def show_task(task: Task) -> dict[str, Any]:
 
 def show_command(command: Command) -> dict[str, Any]:
     """A command with its tasks and the deployment it is for."""
+    return show_commands([command])[0]
+
+
+def show_commands(commands: Sequence[Command]) -> list[dict[str, Any]]:
+    """Several commands; the queue is looked at once for all of them."""
+    waits = any(command.state == State.INITIATED for command in commands)
+    places = queue_positions(session(), context().settings.command_limit) if waits else {}
+    return [_show_command(command, places.get(command.id)) for command in commands]
+
+
+def _show_command(command: Command, place: int | None) -> dict[str, Any]:
     deployment = command.deployment
-    tasks = [show_task(task) for task in command.tasks]
     ended = sum(1 for task in command.tasks if task.state.final)
     return {
         "id": command.id,
@@ -81,8 +113,14 @@ def show_command(command: Command) -> dict[str, Any]:
             "health": deployment.health,
             "endpoints": show_endpoints(deployment),
         },
-        "tasks": tasks,
-        "progress": round(ended / len(tasks), 3) if tasks else 0.0,
+        "tasks": [show_task(task) for task in command.tasks],
+        "progress": round(ended / len(command.tasks), 3) if command.tasks else 0.0,
+        "check": command.check_only,
+        "difference": command.difference,
+        "retry_of": command.retry_of,
+        "priority": command.priority,
+        "attempts": len(command.runs),
+        "queue_position": place,
         "created_at": show_time(command.created_at),
         "started_at": show_time(command.started_at),
         "finished_at": show_time(command.finished_at),
@@ -101,19 +139,123 @@ def show_event(event: Event) -> dict[str, Any]:
 
 
 def show_plan(plan: Plan) -> dict[str, Any]:
-    """A plan and the phases of its configuration."""
-    configuration = configuration_of(plan)
+    """A plan and the phases of its configuration; one whose configuration is gone says so."""
+    available, reason = availability_of(plan)
+    try:
+        configuration = configuration_of(plan)
+    except NotFound:
+        configuration = None
+    phases = configuration.phases.values() if configuration else ()
     return {
         "name": plan.name,
         "title": plan.title,
-        "summary": plan.summary or configuration.summary,
-        "icon": configuration.icon,
+        "summary": plan.summary or (configuration.summary if configuration else ""),
+        "icon": configuration.icon if configuration else "",
         "configuration": plan.configuration,
         "fixed": plan.fixed,
         "shapes": plan.shapes,
         "visible": plan.visible,
+        "projects": plan.projects,
+        "source": plan.source,
+        "available": available,
+        "unavailable_reason": reason,
         "phases": [
-            {"name": p.name, "title": p.title, "timeout": p.timeout, "steps": list(p.steps)}
-            for p in configuration.phases.values()
+            {"name": p.name, "title": p.title, "timeout": p.timeout, "steps": list(p.steps)} for p in phases
         ],
+        "version": plan.version,
+        "created_at": show_time(plan.created_at),
+        "updated_at": show_time(plan.updated_at),
+    }
+
+
+def show_person(person: User) -> dict[str, Any]:
+    """A person, without secrets."""
+    return {
+        "username": person.username,
+        "is_admin": person.is_admin,
+        "active": person.active,
+        "email": person.email,
+        "mail_on_end": person.mail_on_end,
+        "command_limit": person.command_limit,
+        "projects": [project.name for project in person.projects],
+        "version": person.version,
+        "created_at": show_time(person.created_at),
+    }
+
+
+def show_project(project: Project, members: Sequence[str]) -> dict[str, Any]:
+    """A project and the user names of its `members`."""
+    return {"name": project.name, "members": list(members), "created_at": show_time(project.created_at)}
+
+
+def show_key(key: ApiKey) -> dict[str, Any]:
+    """An API key, without the key."""
+    return {
+        "name": key.name,
+        "created_at": show_time(key.created_at),
+        "expires_at": show_time(key.expires_at),
+        "revoked_at": show_time(key.revoked_at),
+    }
+
+
+def show_audit_entry(entry: AuditEntry) -> dict[str, Any]:
+    """One line of the audit trail."""
+    return {
+        "id": entry.id,
+        "at": show_time(entry.at),
+        "username": entry.username,
+        "action": entry.action,
+        "address": entry.address,
+        "detail": entry.detail,
+    }
+
+
+def show_worker(worker: Worker, now: datetime) -> dict[str, Any]:
+    """A worker process; `now` tells whether it is alive."""
+    return {
+        "name": worker.name,
+        "host": worker.host,
+        "concurrency": worker.concurrency,
+        "started_at": show_time(worker.started_at),
+        "beat_at": show_time(worker.beat_at),
+        "alive": worker.beat_at >= now - SILENT,
+    }
+
+
+def show_webhook(webhook: Webhook) -> dict[str, Any]:
+    """A webhook, without its secret."""
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "events": webhook.events,
+        "active": webhook.active,
+        "created_at": show_time(webhook.created_at),
+    }
+
+
+def show_notice(notice: Notice) -> dict[str, Any]:
+    """A message to a webhook, and how its sending went."""
+    return {
+        "id": notice.id,
+        "event": notice.event,
+        "command": notice.command_id,
+        "attempts": notice.attempts,
+        "next_at": show_time(notice.next_at),
+        "sent_at": show_time(notice.sent_at),
+        "status": notice.status,
+        "error": notice.error,
+        "body": notice.body,
+        "created_at": show_time(notice.created_at),
+    }
+
+
+def show_orphan(orphan: Orphan) -> dict[str, Any]:
+    """What stands on one side only."""
+    return {
+        "id": orphan.id,
+        "kind": orphan.kind,
+        "ident": orphan.ident,
+        "deployment": orphan.deployment_id,
+        "detail": orphan.detail,
+        "found_at": show_time(orphan.found_at),
     }

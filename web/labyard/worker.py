@@ -9,26 +9,39 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+import psutil
 from flask import Flask
 from huey.consumer import Consumer
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 
+from .addresses import read_networks
+from .catalog.refresh import refresh_sources
 from .clock import utc_now
 from .context import context, session
+from .crew import Crew
+from .deployments.nodes import save_nodes
 from .deployments.reconcile import reconcile
 from .deployments.swarm import engine, read_services
 from .errors import Unavailable
-from .execution import see_through
-from .jobs import register_job, sender
-from .models import Worker, db
+from .execution import look_after, see_through_next
+from .execution.place import this_host
+from .jobs import register_job
+from .models import Command, State, Worker, db
 from .models.base import begin_writing
+from .notices.delivery import Transports, deliver_due
+from .notices.mail import Mailer
+from .notices.posting import Poster
 from .queueing import open_queue
-from .runs.claim import commands_to_look_at
+from .runs.claim import commands_left_here, commands_to_look_at, lease_clock, release_commands
+from .runs.folder import play_environment
+from .runs.process import warm_up
+from .runs.retention import find_old_runs, remove_folders
 
 log = logging.getLogger(__name__)
 
 _FORGET_WORKER = timedelta(hours=1)
+_HOUR = 3600.0
 
 
 def worker_name() -> str:
@@ -39,47 +52,115 @@ def worker_name() -> str:
 def run_worker(app: Flask, concurrency: int) -> None:
     """Serve the queue, `concurrency` commands at a time, until the process is told to end."""
     settings = context(app).settings
+    warm_up(play_environment(settings))
     queue = open_queue(settings)
     name = worker_name()
 
-    def look_at(command_id: str) -> None:
+    def take_next() -> bool:
         with app.app_context():
-            see_through(command_id, name)
+            return see_through_next(name)
 
-    register_job(queue, look_at)
-    send = sender(open_queue(settings))
-    _repeat(app, "beat", 10, lambda: beat(name))
-    _repeat(app, "sweep", 5, lambda: sweep(send))
+    def take_over(command_id: str) -> None:
+        with app.app_context():
+            look_after(command_id, name)
+
+    crew = Crew(concurrency, take_next)
+    # A message only wakes: which command comes next is decided by their order.
+    register_job(queue, lambda _command_id: crew.work())
+    _repeat(app, "beat", 10, lambda: beat(name, concurrency))
+    _repeat(app, "sweep", 5, lambda: sweep(crew.call, take_over))
     _repeat(app, "reconcile", 15, look_at_swarm)
+    _repeat(app, "notices", 2, deliver_notices)
+    _repeat(app, "sources", 5, look_at_sources)
+    _repeat(app, "retention", _HOUR, tidy_up)
     Consumer(queue, workers=concurrency, periodic=False, initial_delay=0.05, max_delay=0.25).run()
+    with app.app_context():
+        _once("farewell", lambda: say_farewell(name))
 
 
-def beat(name: str) -> None:
+def beat(name: str, concurrency: int) -> None:
     """Say that this worker lives; forget workers that have been silent for an hour."""
     begin_writing()
     now = utc_now()
-    worker = session().get(Worker, name)
-    if worker is None:
-        session().add(Worker(name=name, started_at=now, beat_at=now))
-    else:
-        worker.beat_at = now
+    worker = session().get(Worker, name) or Worker(name=name, started_at=now)
+    worker.host, worker.concurrency, worker.beat_at = this_host(), concurrency, now
+    session().add(worker)
     session().execute(delete(Worker).where(Worker.beat_at < now - _FORGET_WORKER))
     session().commit()
 
 
-def sweep(send: Callable[[str], None]) -> None:
-    """Send again what waits: a message may have been lost, or a worker has died."""
-    for command_id in commands_to_look_at(session()):
-        send(command_id)
+def sweep(call: Callable[[], None], take_over: Callable[[str], None]) -> None:
+    """Do without messages what they should have told: one may have been lost, or a worker has died.
+
+    `call` wakes a hand of this worker if something waits; runs of this host that nobody watches are
+    handed to `take_over`, each in a thread of its own: they go on already, so they take no place.
+    """
+    clock = lease_clock(session())
+    for owner in _dead_owners():
+        begin_writing()
+        release_commands(session(), owner, clock)
+        session().commit()
+    for command_id in commands_left_here(session(), this_host(), clock):
+        threading.Thread(target=take_over, args=(command_id,), name="take-over", daemon=True).start()
+    if commands_to_look_at(session(), clock):
+        call()
 
 
 def look_at_swarm() -> None:
-    """Correct the health of all deployments."""
+    """Correct the health of all deployments, and note what the nodes have."""
     with engine(context().settings.docker_host) as client:
         seen = read_services(client)
+        nodes = client.nodes()
     begin_writing()
     reconcile(session(), seen)
+    save_nodes(session(), nodes)
     session().commit()
+
+
+def deliver_notices() -> None:
+    """Send the webhooks and mails that are due."""
+    settings = context().settings
+    poster = Poster(read_networks(settings.notice_networks), settings.ca_bundle)
+    mailer = Mailer(
+        settings.smtp_url,
+        settings.mail_from,
+        settings.smtp_password_file,
+        settings.ca_bundle,
+        settings.public_url,
+    )
+    deliver_due(session(), begin_writing, Transports(poster, mailer, context().sealer))
+
+
+def look_at_sources() -> None:
+    """See whether fetched configurations have changed; each is looked at once a minute."""
+    refresh_sources(session(), begin_writing, context().settings)
+
+
+def tidy_up() -> None:
+    """Remove the folders of old runs."""
+    old = find_old_runs(session(), context().settings)
+    session().rollback()
+    remove_folders(old)
+    if old:
+        log.info("the folders of %s old runs were removed", len(old))
+
+
+def say_farewell(name: str) -> None:
+    """Let another worker of this host go on with what this one leaves, at once."""
+    begin_writing()
+    release_commands(session(), name, lease_clock(session()))
+    session().execute(delete(Worker).where(Worker.name == name))
+    session().commit()
+
+
+def _dead_owners() -> list[str]:
+    """The workers of this host that hold commands and whose process is gone."""
+    mine = f"{socket.gethostname()[:40]}:"
+    unfinished = Command.state.in_((State.INITIATED, State.PENDING))
+    owners = session().scalars(
+        select(Command.lease_owner).where(unfinished, Command.lease_owner.startswith(mine)).distinct()
+    )
+    return [owner for owner in owners if owner and not psutil.pid_exists(int(owner.rpartition(":")[2]))]
 
 
 def _repeat(app: Flask, name: str, seconds: float, job: Callable[[], None]) -> None:
@@ -89,12 +170,20 @@ def _repeat(app: Flask, name: str, seconds: float, job: Callable[[], None]) -> N
     def loop() -> None:
         while True:
             with app.app_context():
-                try:
-                    job()
-                except (Unavailable, OperationalError) as error:
-                    log.warning("%s: %s", name, error)
-                finally:
-                    db.session.rollback()
+                _once(name, job)
             pause.wait(seconds)
 
     threading.Thread(target=loop, name=name, daemon=True).start()
+
+
+def _once(name: str, job: Callable[[], None]) -> None:
+    """Run `job`; whatever goes wrong is said, and it is tried again at its next turn."""
+    try:
+        job()
+    except (Unavailable, OperationalError) as error:
+        log.warning("%s: %s", name, error)
+    except Exception:
+        # A thread that ended by a fault would be missed by nobody until it is too late.
+        log.exception("%s met an unexpected error", name)
+    finally:
+        db.session.remove()

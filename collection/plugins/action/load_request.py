@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import (
@@ -86,7 +87,7 @@ def load_request(
     file = Path(path).expanduser().absolute()
     document = read_document(file)
     request = parse_request(document, _plans_for(document, plans_file))
-    configuration = _find_configuration(request.plan.configuration)
+    configuration = _find_configuration(request.plan)
     options = resolve_options(configuration, request)
     kept_in = Path(secrets_dir).expanduser().absolute() if secrets_dir else default_secrets_dir()
     folder = kept_in / request.subject.id
@@ -152,15 +153,22 @@ def _plans_for(document: Any, plans_file: str | None) -> Mapping[str, PlanSpec]:
     return read_plans(Path(plans_file).expanduser())
 
 
-def _find_configuration(name: str) -> Configuration:
-    """The configuration `name` (namespace.collection.role); raises RequestError if there is none."""
+def _find_configuration(plan: PlanSpec) -> Configuration:
+    """The configuration of `plan`; raises RequestError if there is none.
+
+    One with a source was fetched, into a folder of its full name on Ansible's path of roles.
+    """
+    name = plan.configuration
     namespace, collection, role = name.split(".")
-    try:
-        package = importlib.import_module(f"ansible_collections.{namespace}.{collection}")
-    except ImportError as error:
-        problem = f"{name}: the collection {namespace}.{collection} is not installed"
-        raise RequestError({"plan.configuration": problem}) from error
-    places = (Path(folder) / "roles" / role for folder in package.__path__)
+    if plan.source:
+        places = [Path(folder) / name for folder in constants.DEFAULT_ROLES_PATH]
+    else:
+        try:
+            package = importlib.import_module(f"ansible_collections.{namespace}.{collection}")
+        except ImportError as error:
+            problem = f"{name}: the collection {namespace}.{collection} is not installed"
+            raise RequestError({"plan.configuration": problem}) from error
+        places = [Path(folder) / "roles" / role for folder in package.__path__]
     role_path = next((place for place in places if (place / "meta" / "service.yml").is_file()), None)
     if role_path is None:
         problem = f"{name} is no service: it is no role with a meta/service.yml"

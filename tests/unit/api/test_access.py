@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from labyard.context import session
 from labyard.models import Command, Deployment, State
 from labyard.models.base import begin_writing
-from tests.unit.conftest import PASSWORD, issue, key_of, make_person
+from tests.unit.conftest import PASSWORD, end_command, issue, key_of, make_person
 
 # Routes that name a deployment or command in their path: each must refuse a stranger.
-OWNED = re.compile(r"<(deployment_id|command_id)>")
+OWNED = re.compile(r"[<:](deployment_id|command_id)>")
 
 
 @pytest.fixture
@@ -24,7 +24,9 @@ def owned(client: FlaskClient) -> dict[str, str]:
     document = issue(client, key_of(make_person("ada"))).json
     begin_writing()
     command = session().get_one(Command, document["id"])
-    command.state = command.deployment.state = State.COMPLETED
+    end_command(command)
+    command.deployment.state = State.PENDING
+    command.deployment.state = State.COMPLETED
     command.deployment.endpoints = [
         {"name": "JupyterLab", "url": "http://127.0.0.1:1/lab", "access": "token"}
     ]
@@ -88,7 +90,7 @@ def test_lists_show_a_person_their_own_only(
 ) -> None:
     stranger = key_of(make_person("eve"))
     for path in ("deployments", "commands"):
-        assert client.get(f"/api/v1/{path}", headers=stranger).json == {"items": []}
+        assert client.get(f"/api/v1/{path}", headers=stranger).json == {"items": [], "next": None}
     assert owned["deployment_id"] not in sign_in(app, "eve").get("/deployments").text
 
 
@@ -127,7 +129,7 @@ def test_key_that_is_none_is_refused_everywhere(app: APIFlask, client: FlaskClie
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith("api."):
             continue
-        path = fill(rule.rule, {"name": "notebook", "deployment_id": "x", "command_id": "y"})
+        path = fill(rule.rule, {**dict.fromkeys(rule.arguments, "x" * 12), "deployment_id": "x" * 8})
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             answer = client.open(path, method=method, headers={"Authorization": header})
             assert answer.status_code == 401, f"{method} {path}"

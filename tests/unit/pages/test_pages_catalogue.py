@@ -28,7 +28,7 @@ def test_catalogue_when_the_role_of_a_plan_is_gone_then_the_others_can_be_launch
     make_plan("broken", configuration="labyard.platform.no_such_role")
     page = maria.get("/").text
     assert 'href="/plans/notebook/launch"' in page
-    assert "Broken cannot be launched" in page
+    assert "Broken is not available" in page
 
 
 def test_catalogue_when_texts_hold_markup_then_shows_them_as_text(maria, make_plan):

@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from labyard.clock import Clock, utc_now
 from labyard.errors import Conflict, NotFound, Unauthorized
@@ -35,11 +35,17 @@ def create_key(session: Session, user: User, name: str, expires_at: datetime | N
 
 def find_key_owner(session: Session, key: str, clock: Clock = utc_now) -> User:
     """The person to whom `key` belongs; raises Unauthorized if it is unknown, revoked or expired."""
-    row = session.scalar(select(ApiKey).where(ApiKey.key_hash == _hash(key)))
+    return find_living_key(session, key, clock).user
+
+
+def find_living_key(session: Session, key: str, clock: Clock = utc_now) -> ApiKey:
+    """The row of `key` with its person; raises Unauthorized if it is unknown, revoked or expired."""
+    found = select(ApiKey).where(ApiKey.key_hash == _hash(key)).options(joinedload(ApiKey.user))
+    row = session.scalar(found)
     expired = row is not None and row.expires_at is not None and row.expires_at <= clock()
     if row is None or row.revoked_at is not None or expired or not row.user.active:
         raise Unauthorized("The API key is not valid. Make a new one with `labyard apikey create`.")
-    return row.user
+    return row
 
 
 def revoke_key(session: Session, user: User, name: str, clock: Clock = utc_now) -> None:

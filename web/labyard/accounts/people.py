@@ -47,15 +47,20 @@ def create_user(session: Session, username: str, password: str, *, is_admin: boo
 
 
 def set_password(session: Session, user: User, password: str) -> None:
-    """Give `user` a new password and end all of their sessions."""
+    """Give `user` a new password and end all of their sessions; raises InvalidInput if it is short."""
+    check_new_password(password)
+    user.password_hash = _hasher.hash(password)
+    user.session_epoch += 1
+    session.flush()
+
+
+def check_new_password(password: str) -> None:
+    """Raises InvalidInput for a password that is too short."""
     if len(password) < _SHORTEST_PASSWORD:
         raise InvalidInput(
             "The password was not changed.",
             {"password": f"must have at least {_SHORTEST_PASSWORD} characters"},
         )
-    user.password_hash = _hasher.hash(password)
-    user.session_epoch += 1
-    session.flush()
 
 
 def find_user(session: Session, username: str) -> User | None:

@@ -8,11 +8,24 @@ blueprint = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Labyard")
 
 
 def register(app: APIFlask) -> None:
-    """Add the interface and the health endpoints to `app`."""
-    from . import commands, deployments, people, plans, probes  # noqa: F401  (each adds its routes)
+    """Add the interface, its description and the health endpoints to `app`."""
+    from . import (  # noqa: F401  (each adds its routes)
+        commands,
+        deployments,
+        operations,
+        people,
+        plans,
+        probes,
+        users,
+        webhooks,
+    )
+    from .hooks import install_hooks
+    from .openapi import describe_interface
 
     # A schema that stands in a list and alone is described once; apispec warns, and is right not to mind.
     warnings.filterwarnings("ignore", message=".*has already been added to the spec")
-    app.security_schemes = {"key": {"type": "http", "scheme": "bearer"}}
+    describe_interface(app)
+    if not blueprint.before_request_funcs:
+        install_hooks(blueprint)
     app.register_blueprint(blueprint)
     app.register_blueprint(probes.blueprint)

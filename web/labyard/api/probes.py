@@ -31,6 +31,7 @@ def readyz() -> Any:
 
 
 @blueprint.get("/metrics")
+@blueprint.output({}, content_type="text/plain")
 @blueprint.doc(summary="Figures for Prometheus")
 def metrics() -> Response:
     return Response(prometheus_text(session()), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -70,7 +70,7 @@ def _usable(found: Configuration | str) -> Configuration:
 
 def _stamp(path: Path) -> tuple[float, ...]:
     """Changes whenever one of the role's two files does."""
-    about = []
+    about: list[float] = []
     for file in META_FILES:
         try:
             status = (path / "meta" / file).stat()

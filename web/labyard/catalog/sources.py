@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import PlanSpec
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import META_FILES
 from labyard.addresses import AddressError, split_url
 from labyard.models import Plan
@@ -23,6 +24,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")  # of a path: no hidden folder, none above
 _LINK, _SUBMODULE = "120000", "160000"
+_KEPT = 10  # copies of a role, one for each commit
 _KEYS = ("repository", "ref", "path")
 
 
@@ -77,8 +79,9 @@ def fetch_source(source: Source, settings: Settings, limits: Limits = Limits()) 
     if faults:
         raise SourceError("; ".join(f"{place} {text}" for place, text in faults.items()))
     shelf = _shelf(settings, source)
-    if source.pinned and (shelf / source.ref).is_dir():
-        return FetchedConfiguration(shelf / source.ref, source.ref)
+    kept = _take(shelf, source.ref) if source.pinned else None
+    if kept:
+        return kept
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=settings.home) as work:
@@ -92,7 +95,7 @@ def fetch_source(source: Source, settings: Settings, limits: Limits = Limits()) 
 
 
 def fetch_configuration(
-    plan: Plan, folder: Path, settings: Settings, last_commit: str = ""
+    plan: Plan | PlanSpec, folder: Path, settings: Settings, last_commit: str = ""
 ) -> FetchedConfiguration:
     """Lay the role of `plan` into the run's `folder`, where Ansible finds it; raises SourceError.
 
@@ -106,10 +109,10 @@ def fetch_configuration(
     try:
         fetched = fetch_source(source, settings)
     except SourceError:
-        kept = _shelf(settings, source) / last_commit
-        if not _COMMIT.fullmatch(last_commit) or not kept.is_dir():
+        kept = _take(_shelf(settings, source), last_commit) if _COMMIT.fullmatch(last_commit) else None
+        if kept is None:
             raise
-        fetched = FetchedConfiguration(kept, last_commit)
+        fetched = kept
     place = roles_folder(folder) / plan.configuration
     try:
         shutil.rmtree(place, ignore_errors=True)
@@ -124,7 +127,7 @@ def roles_folder(folder: Path) -> Path:
     return folder / "roles"
 
 
-def source_of(plan: Plan) -> Source:
+def source_of(plan: Plan | PlanSpec) -> Source:
     """The plan's source as a value."""
     return Source(*(plan.source.get(key, "") for key in _KEYS))
 
@@ -175,8 +178,9 @@ def _fetch(git: Git, source: Source, shelf: Path, work: Path) -> FetchedConfigur
         if found is None:
             raise GitError(f"it has no tag or branch {source.ref}")
         what, commit = found
-        if (shelf / commit).is_dir():
-            return FetchedConfiguration(shelf / commit, commit)
+        kept = _take(shelf, commit)
+        if kept:
+            return kept
     commit = git.fetch(source.repository, what)
     if source.pinned and commit != source.ref:
         raise GitError(f"{source.ref} is the number of no commit")
@@ -187,6 +191,7 @@ def _fetch(git: Git, source: Source, shelf: Path, work: Path) -> FetchedConfigur
     except OSError:
         if not (shelf / commit).is_dir():  # else somebody else has just fetched the same
             raise
+    _forget_old(shelf)
     return FetchedConfiguration(shelf / commit, commit)
 
 
@@ -200,15 +205,17 @@ def _unpack(git: Git, commit: str, path: str, work: Path) -> None:
         raise GitError(f"commit {commit[:12]} has no folder {path}") from error
     _refuse(entries, git.limits)
     work.mkdir(mode=0o700)
-    for entry, content in zip(entries, git.contents([e.blob for e in entries]), strict=True):
+    found = list(zip(entries, git.contents([entry.blob for entry in entries]), strict=True))
+    # Links last: nothing is ever written by way of one.
+    for entry, content in sorted(found, key=lambda pair: pair[0].mode == _LINK):
         place = work / entry.path
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if entry.mode == _LINK:
-            _refuse_way_out(entry, os.fsdecode(content))
             place.symlink_to(os.fsdecode(content))
         else:
             place.write_bytes(content)
             place.chmod(0o700 if entry.mode == "100755" else 0o600)
+    _refuse_ways_out(work, [entry for entry in entries if entry.mode == _LINK])
 
 
 def _refuse(entries: Sequence[Entry], limits: Limits) -> None:
@@ -225,12 +232,28 @@ def _refuse(entries: Sequence[Entry], limits: Limits) -> None:
             raise GitError(f"the role holds the forbidden path {entry.path}")
 
 
-def _refuse_way_out(entry: Entry, target: str) -> None:
-    """A link may only lead to another place in the role."""
-    depth = len(entry.path.parts) - 1
-    if target.startswith("/") or "\0" in target:
-        raise GitError(f"the link {entry.path} leads out of the role, to {target[:80]}")
-    for part in PurePosixPath(target).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            raise GitError(f"the link {entry.path} leads out of the role, to {target[:80]}")
+def _refuse_ways_out(work: Path, links: Sequence[Entry]) -> None:
+    """A link may only lead to another place in the role, by whatever other links it goes."""
+    root = work.resolve()
+    for link in links:
+        try:
+            inside = (work / link.path).resolve().is_relative_to(root)
+        except (OSError, RuntimeError, ValueError):  # it leads to itself
+            inside = False
+        if not inside:
+            raise GitError(f"the link {link.path} leads out of the role")
+
+
+def _take(shelf: Path, commit: str) -> FetchedConfiguration | None:
+    """The copy of `commit`, if it is here, marked as used now."""
+    try:
+        os.utime(shelf / commit)
+    except FileNotFoundError:
+        return None
+    return FetchedConfiguration(shelf / commit, commit)
+
+
+def _forget_old(shelf: Path) -> None:
+    """Keep the copies that were used last."""
+    for old in sorted(shelf.iterdir(), key=lambda copy: copy.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)

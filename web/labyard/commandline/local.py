@@ -39,12 +39,30 @@ def _keep_private() -> None:
 
 @click.command()
 @click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to serve.")
-@click.option("--threads", default=64, show_default=True, help="Each open live page holds one.")
-def web(bind: str, threads: int) -> None:
+@click.option(
+    "--threads", default=64, show_default=True, help="Of each process; an open live page holds one."
+)
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="More of them need PostgreSQL.",
+)
+def web(bind: str, threads: int, processes: int) -> None:
     """Serve the console, in the foreground."""
     _keep_private()
     arguments = ["gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", str(threads)]
-    arguments += ["--workers", "1", "--access-logfile", "-", "--graceful-timeout", "5", "--timeout", "120"]
+    arguments += [
+        "--workers",
+        str(processes),
+        "--access-logfile",
+        "-",
+        "--graceful-timeout",
+        "5",
+        "--timeout",
+        "120",
+    ]
     arguments += ["--no-control-socket"] if _has_control_socket() else []
     os.execv(str(python_folder() / "gunicorn"), [*arguments, "labyard.wsgi:application"])  # noqa: S606
 
@@ -56,7 +74,9 @@ def _has_control_socket() -> bool:
 
 
 @click.command()
-@click.option("--concurrency", default=4, show_default=True, help="Commands at a time.")
+@click.option(
+    "--concurrency", default=4, show_default=True, type=click.IntRange(min=1), help="Commands at a time."
+)
 def worker(concurrency: int) -> None:
     """Run commands, in the foreground."""
     from labyard.app import create_app
@@ -94,13 +114,14 @@ def load_plans(file: Path) -> None:
         read_plans,
     )
     from labyard.catalog.plans import parse_error, save_plans
+    from labyard.context import context
 
     try:
         specs = read_plans(file)
     except RequestError as error:
         raise parse_error(error) from error
     with _application() as session:
-        changed = save_plans(session, specs.values())
+        changed = save_plans(session, specs.values(), source_hosts=context().settings.source_hosts)
     click.echo(f"changed: {', '.join(changed)}" if changed else "unchanged")
 
 

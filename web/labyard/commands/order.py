@@ -62,9 +62,7 @@ class Place:
     reason: str
 
 
-def next_commands(
-    session: Session, limit: int = Settings.command_limit, clock: Clock = utc_now
-) -> list[str]:
+def next_commands(session: Session, limit: int = Settings.command_limit, clock: Clock = utc_now) -> list[str]:
     """Ids of the commands that may start now, best first. `limit`: of people without one of their own."""
     queues = _read_queues(session, limit, clock)
     return [w.id for w in sort_fairly(q for q in queues if not q.full)]
@@ -75,6 +73,16 @@ def queue_position(
 ) -> int | None:
     """The place of `command` among those that wait, 1 for the next; None if it does not wait."""
     return find_place(session, command, limit, clock).position
+
+
+def queue_positions(
+    session: Session, limit: int = Settings.command_limit, clock: Clock = utc_now
+) -> dict[str, int]:
+    """The place of every command that waits, by its id: what a page of a list asks for at once."""
+    queues = _read_queues(session, limit, clock)
+    free, full = ([q for q in queues if q.full is state] for state in (False, True))
+    order = [*sort_fairly(free), *sort_fairly(full)]
+    return {waiting.id: place for place, waiting in enumerate(order, start=1)}
 
 
 def find_place(

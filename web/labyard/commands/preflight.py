@@ -18,6 +18,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.spec imp
 from labyard.clock import Clock, utc_now
 from labyard.errors import InvalidInput
 from labyard.models import Deployment, Node, State, User
+from labyard.models.base import lock_name
 
 from .capacity import Room, find_obstacle
 
@@ -58,6 +59,7 @@ def check_deployment_limit(session: Session, person: User, limit: int) -> dict[s
     """A message under `quota` if `person` has as many deployments as they may have (0: any number)."""
     if not limit:
         return {}
+    lock_name(session, f"labyard.quota.{person.id}")
     query = select(func.count()).where(Deployment.owner_id == person.id, Deployment.state != State.REMOVED)
     count = session.scalar(query) or 0
     if count < limit:

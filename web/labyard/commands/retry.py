@@ -52,7 +52,9 @@ def retry_command(
         priority=failed.priority if person.is_admin else 0,
     )
     done = steps_to_leave_out(failed, phase.once) if _is_newest(session, failed) else []
-    command = submit_command(session, person, wanted, sealer, address=address, clock=clock, deployment_limit=deployment_limit)
+    command = submit_command(
+        session, person, wanted, sealer, address=address, clock=clock, deployment_limit=deployment_limit
+    )
     command.retry_of = failed.id
     command.steps_done = done
     for task in command.tasks:

@@ -19,10 +19,11 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.request 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES, Configuration
 from labyard.accounts.audit import record_action
 from labyard.accounts.scope import get_deployment
-from labyard.catalog.plans import configuration_of, get_plan, spec_of
+from labyard.catalog.plans import configuration_of, get_plan, require_available, spec_of
 from labyard.clock import Clock, utc_now
 from labyard.errors import Conflict, Forbidden, InvalidInput, NotFound
 from labyard.models import Command, Deployment, Plan, Project, State, Task, User
+from labyard.models.base import lock_row
 from labyard.models.states import DEPLOYMENT_MOVES, check_move
 from labyard.sealing import Sealer
 from labyard.settings import Settings
@@ -106,6 +107,7 @@ def _check_frame(person: User, request: CommandRequest) -> None:
 
 def _existing(session: Session, person: User, request: CommandRequest) -> Deployment:
     deployment = get_deployment(session, person, request.deployment or "")
+    lock_row(session, deployment)
     if request.plan and request.plan != deployment.plan.name:
         raise InvalidInput(
             "Plan and deployment do not go together.",
@@ -135,6 +137,7 @@ def _new_or_named(
     found = _find_by_name(session, person, project, str(request.name or ""))
     if found is None or found.plan_id != plan.id:
         raise NotFound(f"You have no deployment {str(request.name)[:63]} of the plan {plan.name}.")
+    lock_row(session, found)
     return found
 
 
@@ -154,7 +157,7 @@ def _new(
     except ValueError as error:
         errors["name"] = str(error)
     try:
-        _merge(configuration_of(plan), plan, request.phase, request.params)
+        _merge(require_available(plan), plan, request.phase, request.params)
     except InvalidInput as error:
         errors |= error.errors
     errors |= check_deployment_limit(session, person, deployment_limit)

@@ -20,6 +20,7 @@ from labyard.models.states import COMMAND_MOVES, DEPLOYMENT_MOVES, check_move
 from labyard.notices.outbox import write_notices
 from labyard.runs.claim import hold_command
 
+from .health import ServiceView, judge_health
 from .progress import read_steps, write_steps
 
 _WORDS = {
@@ -64,7 +65,9 @@ def take_over(session: Session, command_id: str, fence: int, run_id: int) -> Run
     return run
 
 
-def record_cut_off(session: Session, command_id: str, fence: int, run_id: int, clock: Clock = utc_now) -> bool:
+def record_cut_off(
+    session: Session, command_id: str, fence: int, run_id: int, clock: Clock = utc_now
+) -> bool:
     """Write that a run was cut off; True if its phase is to be run again by itself.
 
     It is, once, where its role says that the phase may be repeated and nobody has asked to cancel.
@@ -121,7 +124,8 @@ def record_outcome(
     )
     for run in command.runs:
         if run.fence == fence:
-            run.ended_at, run.exit_code, run.status = now, outcome.exit_code, outcome.status
+            run.ended_at, run.exit_code = now, outcome.exit_code
+            run.status = outcome.status or run.status
     write_steps(command, finish_steps(read_steps(command), succeeded, now, "" if succeeded else message))
     end = State.COMPLETED if succeeded else State.FAILED
     command.state = check_move(COMMAND_MOVES, command.state, end)
@@ -200,6 +204,23 @@ def _change_deployment(
         deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.COMPLETED)
         takes = {f: v for f, v in command.params.items() if command.phase in ("install", "update", "scale")}
         deployment.params = {**deployment.params, **takes}
+
+
+def show_health(deployment: Deployment, services: Sequence[ServiceView], clock: Clock = utc_now) -> None:
+    """Take over what the swarm shows of `deployment` now, after a command that did not succeed."""
+    health, detail = judge_health(services)
+    deployment.health, deployment.health_detail = health.value, detail
+    deployment.health_at = clock()
+    stack = stack_name(deployment.plan.name, deployment.id)
+    deployment.services = [
+        {
+            "name": s.name.removeprefix(f"{stack}_"),
+            "image": s.image,
+            "replicas": s.desired,
+            "running": s.running,
+        }
+        for s in services
+    ]
 
 
 def _take_result(deployment: Deployment, result: Mapping[str, Any], clock: Clock) -> None:

@@ -46,8 +46,8 @@ class Mailer:
             said = _text(error.smtp_error)
             raise NotSent(f"The mail server answered {error.smtp_code}: {said}", error.smtp_code) from error
         except smtplib.SMTPRecipientsRefused as error:
-            code, said = next(iter(error.recipients.values()))
-            raise NotSent(f"The mail server refused {recipient}: {_text(said)}", code) from error
+            code, refusal = next(iter(error.recipients.values()))
+            raise NotSent(f"The mail server refused {recipient}: {_text(refusal)}", code) from error
         except (OSError, smtplib.SMTPException, MessageError, ValueError) as error:
             raise NotSent(f"The mail was not sent: {error}") from error
         return 250

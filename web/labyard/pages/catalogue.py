@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template
 from flask_login import login_required
 
-from labyard.catalog.plans import configuration_of, plans_for
+from labyard.catalog.plans import plans_for, require_available
 from labyard.context import session
 from labyard.errors import NotFound
 from labyard.models import Plan
@@ -37,12 +37,12 @@ def catalogue() -> Any:
     for plan in session().scalars(plans_for(person)):
         try:
             cards.append(_card(plan))
-        except NotFound:  # its role is gone: the other plans stay usable
-            broken.append(plan)
+        except NotFound as error:  # the other plans stay usable
+            broken.append(error.detail)
     return render_template("catalogue.html", cards=cards, broken=broken)
 
 
 def _card(plan: Plan) -> Card:
-    configuration = configuration_of(plan)
+    configuration = require_available(plan)
     shapes = {name: show_shape(configuration, values) for name, values in plan.shapes.items()}
     return Card(plan, configuration.icon, plan.summary or configuration.summary, shapes)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from wtforms import SelectField, StringField
 
 from labyard.accounts.scope import deployments_of
-from labyard.catalog.plans import configuration_of, get_plan
+from labyard.catalog.plans import configuration_of, get_plan, require_available
 from labyard.commands.submit import CommandRequest
 from labyard.context import session
 from labyard.errors import Conflict, InvalidInput
@@ -44,7 +44,7 @@ def launch(name: str) -> Any:
     """The form for a new deployment of the plan, and what becomes of it."""
     person = require_person()
     plan = get_plan(session(), person, name)
-    configuration = configuration_of(plan)
+    configuration = require_available(plan)
     phase = configuration.phases["install"]
     shape = request.args.get("shape", "")
     form = build_form(phase, plan.fixed, plan.shapes.get(shape, {}))

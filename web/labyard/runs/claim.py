@@ -116,13 +116,18 @@ def postpone_command(session: Session, claim: Claim, seconds: float, clock: Cloc
 
 
 def release_commands(session: Session, owner: str, clock: Clock = utc_now) -> None:
-    """Let others of this host take over at once what `owner`, who ends, has claimed."""
-    session.execute(
-        update(Command)
-        .where(Command.lease_owner == owner, Command.state.in_(_UNFINISHED))
-        .values(lease_until=clock() + LEASE - SILENCE)
-        .execution_options(synchronize_session=False)
-    )
+    """Let others of this host take over at once what `owner`, who is gone, had claimed.
+
+    What it had not begun may be begun by anybody.
+    """
+    values: dict[State, datetime | None] = {State.INITIATED: None, State.PENDING: clock() + LEASE - SILENCE}
+    for state, until in values.items():
+        session.execute(
+            update(Command)
+            .where(Command.lease_owner == owner, Command.state == state)
+            .values(lease_until=until)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def hold_command(session: Session, command_id: str, fence: int) -> Command:

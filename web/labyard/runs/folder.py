@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from labyard.catalog.sources import roles_folder
 from labyard.models import Command
 from labyard.settings import Settings, python_folder, write_private
 
@@ -105,8 +106,11 @@ def forget_secrets(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def play_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a play: scrubbed, because ansible-runner writes it into its artifacts."""
+def play_environment(settings: Settings, folder: Path | None = None) -> dict[str, str]:
+    """The environment of a play: scrubbed, because ansible-runner writes it into its artifacts.
+
+    Roles that were fetched into the run's `folder` are found there.
+    """
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     env["PATH"] = os.pathsep.join((str(python_folder()), os.environ.get("PATH", os.defpath)))
     env.setdefault("HOME", "/root")
@@ -114,4 +118,6 @@ def play_environment(settings: Settings) -> dict[str, str]:
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     if settings.ansible_config:
         env["ANSIBLE_CONFIG"] = str(settings.ansible_config)
+    if folder is not None and roles_folder(folder).is_dir():
+        env["ANSIBLE_ROLES_PATH"] = str(roles_folder(folder))
     return env

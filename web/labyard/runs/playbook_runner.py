@@ -1,9 +1,9 @@
 """The process of one run: single-threaded, around ansible-runner, and sure to leave nothing behind.
 
 Started as `python -m labyard.runs.playbook_runner FOLDER`, or forked by the starter (starter_process.py),
-which has imported all of this already. It knows no database: its supervisor reads the files it writes. It takes
-in orphans of its children, so that Ansible's workers, which put themselves into sessions of their own,
-cannot outlive it.
+which has imported all of this already. It knows no database: its supervisor reads the files it writes.
+It takes in orphans of its children, so that Ansible's workers, which put themselves into sessions of
+their own, cannot outlive it.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from typing import Any
 import ansible_runner
 import psutil
 
-from .ident import IDENT, JOB, TAKEN_JOB
+from .ident import CALLBACKS, DIRECT_JOB, IDENT, JOB, TAKEN_JOB
 from .lifeline import lifeline_broke
 from .redact import redact_text
 
 _GRACE = 10  # seconds between asking and killing
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
-_CALLBACKS = Path(__file__).resolve().parent / "callback"
 
 
-def carry_out(folder: Path) -> int:
-    """Run the job described in FOLDER/job.json; the exit code is that of the play.
+def carry_out(folder: Path, job_file: str = JOB) -> int:
+    """Run the job described in FOLDER/`job_file`; the exit code is that of the play.
 
     A job that another process has taken is left alone.
     """
     try:
-        taken = (folder / JOB).rename(folder / TAKEN_JOB.format(pid=os.getpid()))
+        taken = (folder / job_file).rename(folder / TAKEN_JOB.format(pid=os.getpid()))
     except FileNotFoundError:
         return 0
     job = json.loads(taken.read_text(encoding="utf-8"))
@@ -51,18 +50,13 @@ def carry_out(folder: Path) -> int:
     return code
 
 
-def play_settings() -> dict[str, str]:
-    """What the environment of every play has beside that of its run: where its callback lies."""
-    return {"AWX_LIB_DIRECTORY": str(_CALLBACKS)}
-
-
 def _play(folder: Path, job: dict[str, Any]) -> int:
     secrets = tuple(json.loads((folder / "request.json").read_text(encoding="utf-8"))["secrets"].values())
-    os.environ.update(play_settings())
+    os.environ["AWX_LIB_DIRECTORY"] = str(CALLBACKS)  # whose callback ansible-runner uses
     stray = folder / "artifacts" / IDENT / "stdout"
 
     def look_at_lifeline() -> bool:
-        """Called every second. True would let ansible-runner end the play its own way, which leaves workers."""
+        """Called every second. True would let ansible-runner end the play, which leaves workers behind."""
         if lifeline_broke(folder):
             os.kill(os.getpid(), signal.SIGTERM)
         return False
@@ -125,4 +119,4 @@ def _kill_descendants() -> None:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    sys.exit(carry_out(Path(sys.argv[1])))
+    sys.exit(carry_out(Path(sys.argv[1]), DIRECT_JOB))

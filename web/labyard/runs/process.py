@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import select
 import subprocess
 import sys
 import time
@@ -10,6 +13,12 @@ from pathlib import Path
 
 import psutil
 
+from .ident import ARTIFACTS_VARIABLE, DIRECT_JOB, JOB, TAKEN_JOB
+from .starter import Starter, StarterGone
+
+log = logging.getLogger(__name__)
+
+_starter: Starter | None = None  # of this process
 _PATIENCE = 13.0  # seconds: the run's own grace of 10 s, and some
 
 
@@ -30,15 +39,84 @@ class RunProcess:
             return None
         return process
 
+    def wait(self, seconds: float) -> None:
+        """Return when the process has ended, or after `seconds`."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(seconds * 1000)
+        finally:
+            os.close(descriptor)
 
-def start_process(folder: Path, environment: dict[str, str]) -> tuple[RunProcess, subprocess.Popen[bytes]]:
-    """Start the run described in `folder`, in a session of its own, with nothing inherited."""
-    with (folder / "process.log").open("wb") as log:
+
+def warm_up(environment: dict[str, str]) -> None:
+    """Let a starter be ready for the runs of this process; plays get the settings of `environment`."""
+    global _starter
+    if _starter is None:
+        _starter = Starter(environment)
+
+
+def start_process(
+    folder: Path, environment: dict[str, str]
+) -> tuple[RunProcess, subprocess.Popen[bytes] | None]:
+    """Start the run described in `folder`, in a session of its own, with nothing inherited.
+
+    The second is its process as a child of ours, to be reaped; None if the starter started it.
+    """
+    if _starter is not None:
+        try:
+            return RunProcess(*_starter.start(folder, environment)), None
+        except StarterGone as gone:
+            log.warning("the starter of runs is gone, it is replaced: %s", gone)
+            _starter.warm_up()
+    return _start_directly(folder, environment)
+
+
+def withdraw_job(folder: Path) -> None:
+    """Let nothing take the job in `folder` any more; what has taken it is in `started_in`."""
+    for name in (JOB, DIRECT_JOB):
+        (folder / name).unlink(missing_ok=True)
+
+
+def started_in(folder: Path) -> RunProcess | None:
+    """The process that has taken the job in `folder`, ended or not; None if none has."""
+    for path in folder.glob(TAKEN_JOB.format(pid="*")):
+        number = path.stem.rpartition("-")[2]
+        if number.isdecimal():
+            return RunProcess(int(number), _start_time(int(number), path.stat()))
+    return None
+
+
+def _start_time(pid: int, job: os.stat_result) -> float:
+    """When the process `pid`, which has renamed the file `job`, started; 0 if it has ended."""
+    try:
+        started = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+    # The file was written before that process started and renamed after; a number is used again.
+    return started if job.st_mtime - 2 <= started <= job.st_ctime + 2 else 0.0
+
+
+def _start_directly(
+    folder: Path, environment: dict[str, str]
+) -> tuple[RunProcess, subprocess.Popen[bytes] | None]:
+    try:
+        (folder / JOB).rename(folder / DIRECT_JOB)  # from here on a late starter finds no job
+    except FileNotFoundError:
+        started = started_in(folder)
+        if started is None:
+            raise
+        return started, None
+    with (folder / "process.log").open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "labyard.runs.playbook_runner", str(folder)],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             close_fds=True,
@@ -71,12 +149,15 @@ def end_process(run: RunProcess) -> None:
 def end_leftovers(folder: Path) -> int:
     """Kill what a run left behind when its own process was killed; how many processes that were.
 
-    They are known by the path of the run's folder on their command line.
+    They are known by the path of the run's folder on their command line; what a play started, in a
+    session of its own too, by the path of the artifacts in its environment.
     """
     mark = str(folder)
     left: list[psutil.Process] = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(mark in word for word in process.info["cmdline"] or ()):
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        words = process.info["cmdline"] or ()
+        artifacts = (process.info["environ"] or {}).get(ARTIFACTS_VARIABLE, "")
+        if any(mark in word for word in words) or artifacts.startswith(mark):
             left.extend((process, *process.children(recursive=True)))
     for process in left:
         try:

@@ -44,11 +44,12 @@ def supervise_run(
 ) -> Verdict:
     """Watch `run` until it has ended, by itself, by time-out (seconds left) or by cancelling.
 
-    `reap` collects the exit of a child of this process. No process of the run is left on return.
+    `reap` collects the exit of a child of this process. No process of the run is left on return; the
+    last of its events are left to whoever records its end.
     An exception (LeaseLost above all) leaves the run alone: whoever holds the lease watches it.
     """
     deadline = time.monotonic() + timeout_left
-    next_beat = time.monotonic()
+    next_beat = time.monotonic() + _BEAT_EVERY  # the claim is young
     reason: str | None = None
     while run.find() is not None and reason is None:
         reap()
@@ -60,8 +61,7 @@ def supervise_run(
                 reason = "cancelled"
         if now >= deadline:
             reason = reason or "timeout"
-        time.sleep(_LOOK_EVERY)
+        run.wait(_LOOK_EVERY)
     end_process(run)
     reap()
-    watcher.take_events(folder)
     return Verdict(reason)

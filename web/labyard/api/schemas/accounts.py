@@ -58,12 +58,8 @@ class UserChange(OwnChange):
 class UserIn(UserChange):
     """A new person."""
 
-    username = named(
-        USERNAME, "1 to 63 letters, digits, dots, dashes, underscores or @", required=True
-    )
-    password = String(
-        required=True, validate=Length(10, 1000), metadata={"description": _PASSWORD}
-    )
+    username = named(USERNAME, "1 to 63 letters, digits, dots, dashes, underscores or @", required=True)
+    password = String(required=True, validate=Length(10, 1000), metadata={"description": _PASSWORD})
 
 
 USER_FILTERS = {

@@ -56,9 +56,7 @@ class CommandOut(Schema):
     issuer = text_out()
     deployment = Nested(DeploymentBrief, required=True)
     tasks = List(Nested(TaskOut), required=True)
-    progress = Float(
-        required=True, validate=Range(0, 1), metadata={"description": "0 to 1, by steps"}
-    )
+    progress = Float(required=True, validate=Range(0, 1), metadata={"description": "0 to 1, by steps"})
     check = flag_out("only says what would change")
     difference = List(Dict(), required=True, metadata={"description": "what it changed or would change"})
     retry_of = text_out("the command that it repeats", null=True)
@@ -87,11 +85,13 @@ class CommandIn(Schema):
         validate=OneOf(PHASES, error="must be one of: {choices}"),
         metadata={"description": "see `phases` of the plan"},
     )
-    name = named(
-        DEPLOYMENT_NAME,
-        "1 to 63 letters, digits, dots, dashes or underscores, and begin and end with a letter or digit",
+    # Looked at together with the parameters, so that all faults of a form are told at once.
+    name = String(
         allow_none=True,
-        metadata={"description": "the deployment's name, unique for its owner and project"},
+        metadata={
+            "description": "the deployment's name, unique for its owner and project",
+            "pattern": f"^{DEPLOYMENT_NAME}$",
+        },
     )
     project = named(
         PROJECT_NAME,
@@ -105,7 +105,7 @@ class CommandIn(Schema):
     )
     priority = Integer(
         load_default=0,
-        validate=Range(-LARGEST, LARGEST),
+        validate=Range(-1000, 1000),
         metadata={"description": "for admins; the larger one goes first"},
     )
 

@@ -100,5 +100,5 @@ class RemoveQuery(Schema):
     """What is to go with a deployment."""
 
     keep_data = Boolean(
-        load_default=True, metadata={"description": "false: its volumes are deleted, and what is in them is lost"}
+        metadata={"description": "false: its volumes are deleted, and what is in them is lost"}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from apiflask import Schema
@@ -18,22 +19,23 @@ DEFAULT_LIMIT = 50
 MOST = 200
 
 
+@cache
 def list_of(schema: type[Schema]) -> type[Schema]:
     """A page: `{"items": [...], "next": cursor or null}`. With `fields`, an item has only these."""
     name = schema.__name__.removesuffix("Out")
     fields: dict[str, Any] = {
         "items": List(Nested(schema(partial=True)), required=True),
         "next": String(
-            required=True, allow_none=True, metadata={"description": "`cursor` of the next page; null: the end"}
+            required=True,
+            allow_none=True,
+            metadata={"description": "`cursor` of the next page; null: the end"},
         ),
         "__doc__": f"A page of a list. {schema.__doc__}",
     }
     return type(f"{name}List", (Schema,), fields)
 
 
-def query_of(
-    listing: Listing, shown: type[Schema], filters: Mapping[str, Any] | None = None
-) -> type[Schema]:
+def query_of(listing: Listing, shown: type[Schema], filters: Mapping[str, Any] | None = None) -> type[Schema]:
     """What the list `listing` of documents of the schema `shown` may be asked for."""
     orders = [order for name in listing.sorts for order in (name, f"-{name}")]
     names = list(shown().fields)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, List, String
 from apiflask.validators import Length, OneOf
@@ -27,7 +29,7 @@ class NewWebhookOut(WebhookOut):
     secret = text_out("what messages are signed with")
 
 
-def _events(**options: object) -> List:
+def _events(**options: Any) -> Any:
     return List(String(validate=OneOf(EVENTS)), validate=Length(max=len(EVENTS)), **options)
 
 

@@ -42,7 +42,9 @@ class PlanOut(Schema):
     fixed = object_out("parameters that nobody may change")
     shapes = object_out()
     visible = flag_out("false: admins alone see it")
-    projects = List(String(), required=True, metadata={"description": "whose members see it; empty: everybody"})
+    projects = List(
+        String(), required=True, metadata={"description": "whose members see it; empty: everybody"}
+    )
     source = object_out("where the configuration is fetched from; empty: it is installed")
     available = flag_out("false: it cannot be ordered now")
     unavailable_reason = text_out("why not, in words")

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a play says, as one line of JSON for each event, in the run's artifacts.
 
-ansible-runner loads the callback `awx_display` from the folder that AWX_LIB_DIRECTORY names, and takes its own
-where that is not set. Its own sends each event through a file of its own and through the terminal to a
-parent that writes it to a third; on 200 tasks that costs a third of the play. This one writes an event
-once, and takes the run's secrets out before it does.
+ansible-runner loads the callback `awx_display` from the folder that AWX_LIB_DIRECTORY names, and takes
+its own where that is not set. Its own writes each event to a file of its own and sends its name through
+the terminal to a parent, which writes it to another; on 200 tasks that costs a third of the play. This
+one writes an event once, and takes the run's secrets out before it does.
 
 A line has the keys that the console reads: `counter` (from 1, without a gap), `event` (ansible-runner's
-name), `created` (ISO 8601 in UTC), `stdout` (what the event printed) and `event_data` (task, role, host, res ...).
+name), `created` (ISO 8601 in UTC), `stdout` (what the event printed) and `event_data` (task, role,
+host, res ...).
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ from typing import Any
 
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible.utils.display import Display
 
-from labyard.runs.ident import EVENTS
+from labyard.runs.ident import ARTIFACTS_VARIABLE, EVENTS
 from labyard.runs.redact import redact_event
 
 DOCUMENTATION = """
@@ -53,7 +53,7 @@ class CallbackModule(Default):
 
     def __init__(self) -> None:
         super().__init__()
-        artifacts = Path(os.environ["AWX_ISOLATED_DATA_DIR"])  # ansible-runner's: <run>/artifacts/<ident>
+        artifacts = Path(os.environ[ARTIFACTS_VARIABLE])
         request = json.loads((artifacts.parents[1] / "request.json").read_text(encoding="utf-8"))
         self._file = EventFile(artifacts / EVENTS, tuple(request["secrets"].values()))
         self._printed: list[str] | None = None  # by the event at hand; None between events
