@@ -166,7 +166,7 @@ def console(
     made.password, made.api_key = credentials["password"], credentials["api_key"]
     made.start("web", "worker")
     try:
-        wait_until(lambda: _is_ready(made), 60, f"{url}/readyz: {made.log('web')[-2000:]}")
+        wait_until(lambda: is_ready(made), 60, f"{url}/readyz: {made.log('web')[-2000:]}")
         yield made
     finally:
         made.stop(*list(made.processes))
@@ -186,7 +186,7 @@ def write_plans(home: Path) -> Path:
     return path
 
 
-def _is_ready(console: RunningConsole) -> bool:
+def is_ready(console: RunningConsole) -> bool:
     try:
         return requests.get(f"{console.url}/readyz", timeout=5).status_code == 200
     except requests.RequestException:

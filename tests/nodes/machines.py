@@ -20,7 +20,7 @@ from typing import Any
 
 import docker
 import psutil
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
@@ -149,14 +149,24 @@ class Machines:
     def _create_network(self) -> tuple[str, list[str]]:
         """A network with addresses that stay when a machine starts anew, which the engine allows only in a
         subnet that was asked for: so the one that the engine would choose is asked for."""
-        probe = self.engine.networks.create(self.prefix, driver="bridge", labels=self.labels)
-        probe.reload()
-        subnet = probe.attrs["IPAM"]["Config"][0]["Subnet"]
-        probe.remove()
-        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
-        self.engine.networks.create(self.prefix, driver="bridge", labels=self.labels, ipam=ipam)
+        subnet: str = wait_until(self._try_network, SECONDS_TO_START, "a subnet is free")
         first = ipaddress.ip_network(subnet).network_address + 11
         return self.prefix, [str(first + number) for number in range(len(self.names))]
+
+    def _try_network(self) -> str:
+        """The subnet of the network; empty if somebody else took it a moment before."""
+        probe = self.engine.networks.create(self.prefix, driver="bridge", labels=self.labels)
+        probe.reload()
+        subnet = str(probe.attrs["IPAM"]["Config"][0]["Subnet"])
+        probe.remove()
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)])
+        try:
+            self.engine.networks.create(self.prefix, driver="bridge", labels=self.labels, ipam=ipam)
+        except APIError as error:
+            if "overlaps" not in str(error):
+                raise
+            return ""
+        return subnet
 
     def _start(self, node: Machine, image: str, network: str, files: Mapping[str, tuple[bytes, int]]) -> None:
         name = f"{self.prefix}-{node.name}"

@@ -92,11 +92,11 @@ def test_more_memory_than_any_node_has_then_it_says_so(stack: NodeStack) -> None
 
 def test_overlay_then_a_service_reaches_another_on_another_node_by_name(stack: NodeStack) -> None:
     page = {"command": ["sh", "-c", "echo hello > /tmp/index.html; exec busybox httpd -f -p 8080 -h /tmp"]}
-    fetch = "until busybox wget -q -O - http://web:8080/ && busybox wget -q -O - http://tasks.web:8080/; "
+    fetch = " && ".join(f"busybox wget -q -O - http://{name}:8080/" for name in ("web", "tasks.web"))
     job = {"mode": "replicated-job", "placement": {"constraints": ["node.hostname == node2"]}}
     services = {
         "web": placed("node.hostname == node3", **page),
-        "client": service(command=["sh", "-c", f"{fetch} do sleep 1; done"], deploy=job),
+        "client": service(command=["sh", "-c", f"until {fetch}; do sleep 1; done"], deploy=job),
     }
     stack.deploy(**services)
     (task,) = stack.tasks("client")

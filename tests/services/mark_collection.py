@@ -31,7 +31,12 @@ def write_collection(folder: Path, marks: Path) -> Path:
         "meta/argument_specs.yml": {
             "argument_specs": {"install": {"short_description": "Leave a mark", "options": options}}
         },
-        "meta/service.yml": {"title": "Mark", "summary": "Leaves a mark.", "phases": {"install": phase}},
+        "meta/service.yml": {
+            "title": "Mark",
+            "summary": "Leaves a mark.",
+            "groups": [{"title": "Time", "fields": ["seconds"]}],
+            "phases": {"install": phase},
+        },
     }
     for name, document in documents.items():
         path = role / name

@@ -64,8 +64,8 @@ class WorkerHost:
 
     def processes(self, word: str) -> list[str]:
         """Command lines on the host in which `word` stands."""
-        found = self.container.top(ps_args="-o args")["Processes"] or []
-        return [line for (line, *_) in found if word in line]
+        found = self.container.top(ps_args="-o pid,args")["Processes"] or []
+        return [line for _, line in found if word in line]
 
     def log(self) -> str:
         """What the worker said."""

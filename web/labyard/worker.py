@@ -20,9 +20,8 @@ from .catalog.refresh import refresh_sources
 from .clock import utc_now
 from .context import context, session
 from .crew import Crew
-from .deployments.nodes import save_nodes
-from .deployments.reconcile import reconcile
-from .deployments.swarm import engine, read_services
+from .deployments.swarm import engine
+from .deployments.sweep import sweep_swarm
 from .errors import Unavailable
 from .execution import look_after, see_through_next
 from .execution.place import this_host
@@ -107,14 +106,9 @@ def sweep(call: Callable[[], None], take_over: Callable[[str], None]) -> None:
 
 
 def look_at_swarm() -> None:
-    """Correct the health of all deployments, and note what the nodes have."""
+    """Correct the health of all deployments, find orphans, and note what the nodes have."""
     with engine(context().settings.docker_host) as client:
-        seen = read_services(client)
-        nodes = client.nodes()
-    begin_writing()
-    reconcile(session(), seen)
-    save_nodes(session(), nodes)
-    session().commit()
+        sweep_swarm(session(), begin_writing, client)
 
 
 def deliver_notices() -> None:

@@ -54,7 +54,8 @@ def check_match(version: int | None, *, required: bool = False) -> None:
     """
     wanted = request.if_match
     if request.headers.get("If-Match") is not None:
-        versions = {tag.partition("-")[0] for tag in wanted.as_set(include_weak=True)}
+        tags = wanted.as_set(include_weak=True)  # an empty one is None in it
+        versions = {tag.partition("-")[0] for tag in tags if tag}
         if version is None or not (wanted.star_tag or str(version) in versions):
             raise PreconditionFailed(
                 "It was changed since you looked. Get it again, and decide whether you still want this."

@@ -52,6 +52,7 @@ _WORDS = {
     401: "The key is missing or not valid",
     403: "Not allowed",
     404: "Not there, or not yours",
+    405: "The address has other methods",
     409: "Not possible now",
     412: "Another version is there now",
     413: "The body is too large: 1 MiB is the most",
@@ -123,6 +124,11 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["responses"]["304"] = {"description": "You have that version", "headers": _headers("ETag")}
     for status in _refusals(path, method, operation):
         operation["responses"][str(status)] = _refusal(status)
+    # The server refuses such a line before the console sees it.
+    operation["responses"]["414"] = {
+        "description": "The address is too long: 4094 bytes are the most",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
     _add_links(operation)
 
 
@@ -190,7 +196,7 @@ def _headers(*names: str) -> dict[str, Any]:
 
 
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> list[int]:
-    found = [400, 401, 403, 422, 503]
+    found = [400, 401, 403, 405, 422, 503]
     if "{" in path or path in ("/api/v1/commands", "/api/v1/commands/bulk"):
         found.append(404)
     if method != "get":

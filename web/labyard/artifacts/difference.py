@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .events import clean_text
 from .steps import task_name
 
 _LONGEST = 8000  # characters of one side
@@ -53,8 +54,8 @@ def _object(name: str, before: Any, after: Any) -> Iterator[dict[str, str]]:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+        return clean_text(value)
+    return "" if value is None else clean_text(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _shorten(text: str) -> str:

@@ -39,30 +39,13 @@ def _keep_private() -> None:
 
 @click.command()
 @click.option("--bind", default="127.0.0.1:8080", show_default=True, help="Address and port to serve.")
-@click.option(
-    "--threads", default=64, show_default=True, help="Of each process; an open live page holds one."
-)
-@click.option(
-    "--processes",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="More of them need PostgreSQL.",
-)
+@click.option("--threads", default=64, show_default=True, help="Of a process; an open live page holds one.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
 def web(bind: str, threads: int, processes: int) -> None:
     """Serve the console, in the foreground."""
     _keep_private()
-    arguments = ["gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", str(threads)]
-    arguments += [
-        "--workers",
-        str(processes),
-        "--access-logfile",
-        "-",
-        "--graceful-timeout",
-        "5",
-        "--timeout",
-        "120",
-    ]
+    arguments = ["gunicorn", f"--bind={bind}", "--worker-class=gthread", f"--threads={threads}"]
+    arguments += [f"--workers={processes}", "--access-logfile=-", "--graceful-timeout=5", "--timeout=120"]
     arguments += ["--no-control-socket"] if _has_control_socket() else []
     os.execv(str(python_folder() / "gunicorn"), [*arguments, "labyard.wsgi:application"])  # noqa: S606
 

@@ -6,11 +6,12 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NotFound
 
 from labyard.errors import Unavailable
 
@@ -19,6 +20,20 @@ from .health import ServiceView
 _LABEL = "labyard.deployment"
 _LOST_STATES = {"failed", "rejected", "orphaned"}
 _TIMEOUT = 20  # seconds for one call
+_FEW = 50  # services that are named one by one in a call
+_STACK = "com.docker.stack.namespace"
+_CONSOLE = "labyard.console"
+
+
+@dataclass(frozen=True)
+class SwarmObject:
+    """Something that a console made."""
+
+    kind: str  # service, network, volume, config or secret
+    id: str
+    name: str
+    deployment_id: str
+    stack: str
 
 
 @contextmanager
@@ -49,13 +64,62 @@ def read_services(client: docker.APIClient, deployment_id: str | None = None) ->
     label = _LABEL if deployment_id is None else f"{_LABEL}={deployment_id}"
     services = client.services(filters={"label": label}, status=True)
     tasks: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    if services:
-        for task in client.tasks(filters={"label": label}):
+    # Tasks are many, and only those of a service that lacks some have anything to say.
+    short = [service["ID"] for service in services if _lacks_tasks(service)]
+    if short:
+        few = {"service": short} if len(short) <= _FEW else {"label": label}
+        for task in client.tasks(filters=few):
             tasks[task["ServiceID"]].append(task)
     found: dict[str, list[ServiceView]] = defaultdict(list)
     for service in services:
         found[service["Spec"]["Labels"][_LABEL]].append(_view(service, tasks[service["ID"]]))
     return found
+
+
+def read_objects(client: docker.APIClient, console: str) -> list[SwarmObject]:
+    """All that the console of that id has made, in five calls; volumes are those of this engine alone."""
+    filters = {"label": f"{_CONSOLE}={console}"}
+    found = [
+        _object("service", s["ID"], s["Spec"]["Name"], s["Spec"]) for s in client.services(filters=filters)
+    ]
+    found += [_object("network", n["Id"], n["Name"], n) for n in client.networks(filters=filters)]
+    for kind, items in (
+        ("config", client.configs(filters=filters)),
+        ("secret", client.secrets(filters=filters)),
+    ):
+        found += [_object(kind, item["ID"], item["Spec"]["Name"], item["Spec"]) for item in items]
+    volumes = client.volumes(filters=filters).get("Volumes") or []
+    return found + [_object("volume", v["Name"], v["Name"], v) for v in volumes]
+
+
+def remove_object(client: docker.APIClient, found: SwarmObject) -> str:
+    """Remove something from the swarm; "" or why it could not be removed now, in the engine's words.
+
+    What is gone already counts as removed.
+    """
+    remove = {
+        "service": client.remove_service,
+        "network": client.remove_network,
+        "config": client.remove_config,
+        "secret": client.remove_secret,
+        "volume": client.remove_volume,
+    }[found.kind]
+    try:
+        remove(found.id)
+    except NotFound:
+        return ""
+    except APIError as error:
+        return f"{found.kind} {found.name}: {_explain(error)}"
+    return ""
+
+
+def has_volume(client: docker.APIClient, name: str) -> bool:
+    """Whether this engine has the volume of that name."""
+    try:
+        client.inspect_volume(name)
+    except NotFound:
+        return False
+    return True
 
 
 def read_logs(client: docker.APIClient, deployment_id: str, lines: int) -> list[dict[str, str]]:
@@ -67,6 +131,16 @@ def read_logs(client: docker.APIClient, deployment_id: str, lines: int) -> list[
         name = service["Spec"]["Name"]
         found.extend({"service": name, "line": line} for line in text.splitlines())
     return found
+
+
+def _object(kind: str, ident: str, name: str, about: dict[str, Any]) -> SwarmObject:
+    labels = about.get("Labels") or {}
+    return SwarmObject(kind, ident, name, labels.get(_LABEL, ""), labels.get(_STACK, ""))
+
+
+def _lacks_tasks(service: dict[str, Any]) -> bool:
+    status = service.get("ServiceStatus") or {}
+    return int(status.get("RunningTasks") or 0) < int(status.get("DesiredTasks") or 0)
 
 
 def _view(service: dict[str, Any], tasks: list[dict[str, Any]]) -> ServiceView:

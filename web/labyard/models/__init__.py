@@ -6,7 +6,7 @@ from .catalog import Plan
 from .commands import Command, Event, Run, Task
 from .deployments import Deployment
 from .idempotency import GivenAnswer
-from .installation import Installation
+from .installation import Installation, installation_id
 from .nodes import Node
 from .notices import Notice, Webhook
 from .orphans import Orphan
@@ -35,5 +35,6 @@ __all__ = [
     "Webhook",
     "Worker",
     "db",
+    "installation_id",
     "utc_column",
 ]

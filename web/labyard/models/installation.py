@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from labyard.clock import utc_now
 
@@ -20,3 +20,8 @@ class Installation(db.Model):
     # Stands on the label `labyard.console` of all that it makes: several consoles may share a swarm.
     id: Mapped[str] = mapped_column(String(12), primary_key=True)
     created_at: Mapped[datetime] = utc_column(default=utc_now)
+
+
+def installation_id(session: Session) -> str:
+    """This console, as the label `labyard.console` names it: 12 of a-z and 0-9."""
+    return session.scalars(select(Installation.id)).one()

@@ -40,6 +40,8 @@ def engine_options(url: str) -> dict[str, Any]:
     # A live page takes a connection only for the moment of a look; there may be many pages.
     options: dict[str, Any] = {"pool_size": 10, "max_overflow": 40}
     if make_url(url).get_backend_name() == "postgresql":
+        # All processes of all hosts share what the server allows, 100 by default.
+        options = {"pool_size": 5, "max_overflow": 15}
         session = " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_SESSION.items())
         # A connection that a restart of the server has broken is replaced before it is used.
         options["pool_pre_ping"] = True

@@ -24,3 +24,7 @@ class Orphan(db.Model):
     deployment_id: Mapped[str] = mapped_column(String(8), default="", index=True)  # as its label says
     detail: Mapped[str] = mapped_column(Text, default="")
     found_at: Mapped[datetime] = utc_column(default=utc_now)
+    # Seen by a second look some time later: what is just being made or removed is no orphan.
+    confirmed: Mapped[bool] = mapped_column(default=False)
+    action: Mapped[str] = mapped_column(String(16), default="")  # what an admin chose: remove or forget
+    error: Mapped[str] = mapped_column(Text, default="")  # why the last try to remove it did not succeed

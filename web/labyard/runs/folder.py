@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import object_session
+
 from labyard.catalog.sources import roles_folder
-from labyard.models import Command
+from labyard.models import Command, installation_id
 from labyard.settings import Settings, python_folder, write_private
 
 from .ident import IDENT
@@ -74,6 +76,9 @@ def _request_of(
     command: Command, plan: Mapping[str, Any], secrets: Mapping[str, str], steps_done: Sequence[str]
 ) -> dict[str, Any]:
     deployment = command.deployment
+    session = object_session(command)
+    if session is None:
+        raise ValueError("the command belongs to no session")
     return {
         "plan": dict(plan),
         "phase": command.phase,
@@ -82,6 +87,7 @@ def _request_of(
             "id": deployment.id,
             "project": deployment.project.name,
             "owner": deployment.owner.username,
+            "console": installation_id(session),
         },
         "params": {k: v for k, v in command.params.items() if k not in plan["fixed"]},
         "secrets": dict(secrets),

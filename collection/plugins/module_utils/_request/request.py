@@ -21,6 +21,7 @@ from .validate import InvalidParams, clean_fixed, clean_params
 
 _PLAN_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 _DEPLOYMENT_ID = re.compile(r"[a-z0-9]{8}")
+_CONSOLE_ID = re.compile(r"[a-z0-9]{12}")
 _DEPLOYMENT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 _CONFIGURATION_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2}")
@@ -65,6 +66,7 @@ class Subject:
     plan: str
     project: str
     owner: str
+    console: str = ""  # the console that made it; "" for one that no console knows
 
     @property
     def stack(self) -> str:
@@ -74,12 +76,14 @@ class Subject:
     @property
     def labels(self) -> dict[str, str]:
         """The labels that every object of the deployment carries."""
-        return {
+        labels = {
             "labyard.deployment": self.id,
             "labyard.plan": self.plan,
             "labyard.project": self.project,
             "labyard.owner": self.owner,
         }
+        # Consoles that share a swarm tell theirs apart by it.
+        return labels | ({"labyard.console": self.console} if self.console else {})
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,7 @@ def parse_request(document: Any, plans: Mapping[str, PlanSpec]) -> Request:
         plan=plan.name,
         project=project,
         owner=owner,
+        console=about.get("console", ""),
     )
     return Request(plan, str(phase), subject, dict(params), secrets, steps_done)
 
@@ -269,7 +274,7 @@ def _check_secrets(given: Any, errors: dict[str, str]) -> dict[str, str]:
 
 
 def _check_deployment(given: Any, errors: dict[str, str]) -> dict[str, str]:
-    rules = {"id": _DEPLOYMENT_ID, "project": _OWNER_NAME, "owner": _OWNER_NAME}
+    rules = {"id": _DEPLOYMENT_ID, "project": _OWNER_NAME, "owner": _OWNER_NAME, "console": _CONSOLE_ID}
     if given is None:
         return {}
     if not isinstance(given, Mapping):

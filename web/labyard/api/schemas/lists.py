@@ -54,7 +54,9 @@ def query_of(listing: Listing, shown: type[Schema], filters: Mapping[str, Any] |
             metadata={"description": "a `-` before the name: downwards"},
         ),
         "fields": DelimitedList(
-            String(validate=OneOf(names)), metadata={"description": "show only these, parted by commas"}
+            String(validate=OneOf(names)),
+            validate=Length(1, 100),
+            metadata={"description": "show only these, parted by commas"},
         ),
         **(filters or {}),
         "__doc__": "Which part of the list.",

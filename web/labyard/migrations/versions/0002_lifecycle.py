@@ -48,6 +48,9 @@ def upgrade():
         sa.Column("deployment_id", sa.String(length=8), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed", sa.Boolean(), nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orphans")),
         sa.UniqueConstraint("kind", "ident", name=op.f("uq_orphans_kind_ident")),
     )
