@@ -77,7 +77,7 @@ test-databases: $(VENV)/.labyard-test test-services ## What must hold on SQLite 
 
 .PHONY: test-postgresql
 test-postgresql: test-platform test-services ## All tests of the console again, on PostgreSQL and Redis
-	LABYARD_TEST_DATABASE=postgresql pytest tests/unit tests/integration $(ARGS)
+	LABYARD_TEST_DATABASE=postgresql pytest $(AT_ONCE) tests/unit tests/integration $(ARGS)
 
 .PHONY: test-integration
 test-integration: test-platform test-services ## Tests on a real swarm, of one node and of three
@@ -91,6 +91,9 @@ test-nodes: test-platform ## Those on a swarm of three nodes alone
 test-browser: test-platform test-chromium ## The console as a person sees it, in Chromium
 	pytest tests/browser $(ARGS)
 
+# Most tests wait for the swarm; several files at once use the time.
+AT_ONCE ?= -n 3 --dist loadgroup
+
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
 SUITES = tests/unit tests/repo tests/services tests/databases tests/integration tests/nodes tests/browser \
@@ -99,7 +102,7 @@ SUITES = tests/unit tests/repo tests/services tests/databases tests/integration 
 .PHONY: test-python
 test-python: test-setup # All tests that pytest runs, with one summary at the end
 	@case "$(SUITES)" in *oracle*) ;; *) echo "No docker client of version 26 or newer: it is not compared with ours" ;; esac
-	pytest $(SUITES) $(ARGS)
+	pytest $(AT_ONCE) $(SUITES) $(ARGS)
 
 .PHONY: test-oracle
 test-oracle: test-platform ## Our stacks against those of docker's own client (26 or newer)

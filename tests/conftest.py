@@ -24,7 +24,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from labyard.settings import read_settings
 
-pytest_plugins = ("tests.services.fixtures", "tests.services.databases")
+pytest_plugins = ("tests.groups", "tests.services.fixtures", "tests.services.databases")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # The plan of the tests' consoles: stacks are named after it, so nobody's own are taken for a test's.

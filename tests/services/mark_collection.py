@@ -42,7 +42,7 @@ def write_collection(folder: Path, marks: Path) -> Path:
         path = role / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    return _write_config(folder)
+    return write_config(folder)
 
 
 def _tasks(marks: Path) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def _tasks(marks: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _write_config(folder: Path) -> Path:
+def write_config(folder: Path) -> Path:
     """The repository's ansible.cfg with this collection beside its own."""
     text = (REPOSITORY / "ansible.cfg").read_text(encoding="utf-8")
     places = f"{folder / 'collections'}:{REPOSITORY / '.collections'}"

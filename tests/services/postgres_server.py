@@ -62,10 +62,11 @@ class PostgresServer(ServerProcess):
         connection.close()
 
     def empty_database(self, name: str) -> None:
-        """Take all rows out of the tables of a database, and end its sessions."""
+        """Take all rows out of the tables of a database but those of migrations, and end its sessions."""
         self.end_sessions(name)
         tables = (
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('alembic_version', 'installations')"
         )
         with self._connect(name) as connection:
             names = sql.SQL(", ").join(sql.Identifier(row[0]) for row in connection.execute(tables))

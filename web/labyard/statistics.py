@@ -2,47 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from .clock import Clock, utc_now
-from .models import Command, Deployment, State, Worker
+from .deployments.orphans import orphans_query
+from .models import Command, Deployment, Notice, Run, State, Worker
+
+# Seconds that commands have been waiting for a worker.
+_AGES = (0, 10, 60, 300)
+
+Rows = Iterable[tuple[dict[str, str], float]]  # labels and value
 
 
 def prometheus_text(session: Session, clock: Clock = utc_now) -> str:
     """The console's figures in Prometheus' text format, version 0.0.4."""
-    by_health = session.execute(
-        select(Deployment.health, func.count())
-        .where(Deployment.state != State.REMOVED)
-        .group_by(Deployment.health)
-    )
-    by_state = session.execute(
-        select(Command.state, Command.phase, func.count()).group_by(Command.state, Command.phase)
-    )
-    beats = session.execute(select(Worker.name, Worker.beat_at))
     now = clock()
-    lines = [
-        *_family(
-            "labyard_deployments",
-            "Deployments that are not removed, by health.",
-            ((f'health="{health}"', count) for health, count in by_health),
+    families = {
+        "labyard_deployments": ("Deployments that are not removed, by health.", _deployments(session)),
+        "labyard_commands": ("Commands, by phase and state.", _commands(session)),
+        "labyard_commands_waiting": (
+            "Commands that have been waiting for a worker for at least so many seconds.",
+            _waiting(session, now),
         ),
-        *_family(
-            "labyard_commands",
-            "Commands, by phase and state.",
-            ((f'phase="{phase}",state="{state.name}"', count) for state, phase, count in by_state),
-        ),
-        *_family(
-            "labyard_worker_silence_seconds",
+        "labyard_runs": ("Runs, by how they ended.", _runs(session)),
+        "labyard_notices": ("Webhook messages and mails, by what became of them.", _notices(session)),
+        "labyard_orphans": ("Orphans that nobody has repaired yet, by kind.", _orphans(session)),
+        "labyard_worker_silence_seconds": (
             "Seconds since a worker was last heard of.",
-            ((f'worker="{name}"', round((now - beat).total_seconds(), 1)) for name, beat in beats),
+            _silences(session, now),
         ),
-    ]
+    }
+    lines = [line for name, (text, rows) in families.items() for line in _family(name, text, rows)]
     return "\n".join(lines) + "\n"
 
 
-def _family(name: str, text: str, values: Iterable[tuple[str, float]]) -> list[str]:
-    rows = [f"{name}{{{labels}}} {value}" for labels, value in values]
-    return [f"# HELP {name} {text}", f"# TYPE {name} gauge", *rows]
+def _deployments(session: Session) -> Rows:
+    query = select(Deployment.health, func.count()).where(Deployment.state != State.REMOVED)
+    for health, count in session.execute(query.group_by(Deployment.health)):
+        yield {"health": health}, count
+
+
+def _commands(session: Session) -> Rows:
+    query = select(Command.state, Command.phase, func.count()).group_by(Command.state, Command.phase)
+    for state, phase, count in session.execute(query):
+        yield {"phase": phase, "state": state.name}, count
+
+
+def _waiting(session: Session, now: datetime) -> Rows:
+    since = session.scalars(select(Command.created_at).where(Command.state == State.INITIATED))
+    ages = [(now - moment).total_seconds() for moment in since]
+    for least in _AGES:
+        yield {"seconds": str(least)}, sum(age >= least for age in ages)
+
+
+def _runs(session: Session) -> Rows:
+    outcome = case(
+        (Run.ended_at.is_(None), "running"), (Run.status == "", "cut_off"), else_=Run.status
+    ).label("outcome")
+    for found, count in session.execute(select(outcome, func.count()).group_by(outcome)):
+        yield {"outcome": found}, count
+
+
+def _notices(session: Session) -> Rows:
+    state = case(
+        (Notice.sent_at.is_not(None), "sent"), (Notice.next_at.is_not(None), "waiting"), else_="failed"
+    ).label("state")
+    query = select(Notice.channel, state, func.count()).group_by(Notice.channel, state)
+    found = {(channel, word): count for channel, word, count in session.execute(query)}
+    for channel in ("webhook", "mail"):
+        for word in ("sent", "waiting", "failed"):
+            yield {"channel": channel, "state": word}, found.get((channel, word), 0)
+
+
+def _orphans(session: Session) -> Rows:
+    listed = orphans_query().subquery()
+    found = {kind: n for kind, n in session.execute(select(listed.c.kind, func.count()).group_by("kind"))}
+    for kind in ("stack", "network", "volume", "port", "deployment"):
+        yield {"kind": kind}, found.get(kind, 0)
+
+
+def _silences(session: Session, now: datetime) -> Rows:
+    for name, beat in session.execute(select(Worker.name, Worker.beat_at)):
+        yield {"worker": name}, round((now - beat).total_seconds(), 1)
+
+
+def _family(name: str, text: str, rows: Rows) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} gauge"
+    for labels, value in rows:
+        words = ",".join(f'{label}="{_escape(word)}"' for label, word in labels.items())
+        yield f"{name}{{{words}}} {value}"
+
+
+def _escape(word: str) -> str:
+    return word.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -8,10 +8,11 @@ from typing import Any
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 
+from .catalog.configurations import ConfigurationUnavailable
 from .catalog.plans import availability_of, configuration_of
 from .commands.order import queue_positions
 from .context import context, session
-from .errors import NotFound
+from .deployments.orphans import ACTIONS
 from .models import (
     ApiKey,
     AuditEntry,
@@ -139,11 +140,11 @@ def show_event(event: Event) -> dict[str, Any]:
 
 
 def show_plan(plan: Plan) -> dict[str, Any]:
-    """A plan and the phases of its configuration; one whose configuration is gone says so."""
+    """A plan and the phases of its configuration; one that cannot be ordered says why."""
     available, reason = availability_of(plan)
     try:
         configuration = configuration_of(plan)
-    except NotFound:
+    except ConfigurationUnavailable:
         configuration = None
     phases = configuration.phases.values() if configuration else ()
     return {
@@ -250,7 +251,7 @@ def show_notice(notice: Notice) -> dict[str, Any]:
 
 
 def show_orphan(orphan: Orphan) -> dict[str, Any]:
-    """What stands on one side only."""
+    """What stands on one side only, what can be done about it and what was chosen."""
     return {
         "id": orphan.id,
         "kind": orphan.kind,
@@ -258,4 +259,7 @@ def show_orphan(orphan: Orphan) -> dict[str, Any]:
         "deployment": orphan.deployment_id,
         "detail": orphan.detail,
         "found_at": show_time(orphan.found_at),
+        "actions": list(ACTIONS[orphan.kind]),
+        "action": orphan.action or None,
+        "error": orphan.error,
     }

@@ -398,8 +398,8 @@ reasons:
       description:
         - A word for programs, such as V(image_missing), V(port_taken), V(resources), V(constraints),
           V(platform), V(addresses), V(mount_missing), V(rejected), V(crash_loop), V(ended),
-          V(unhealthy), V(rolled_back), V(paused), V(pulling), V(starting), V(pending), V(stopping) or
-          V(unknown).
+          V(unhealthy), V(rolled_back), V(paused), V(pulling), V(starting), V(pending), V(stopping),
+          V(node_unavailable), V(no_task), V(not_updated) or V(unknown).
       type: str
     message:
       description: The cause and what to do, in words.

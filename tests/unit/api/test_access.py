@@ -124,17 +124,6 @@ def key_of_existing(person: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic YWRhOng=", "Bearer lyk_" + "a" * 43])
-def test_key_that_is_none_is_refused_everywhere(app: APIFlask, client: FlaskClient, header: str) -> None:
-    for rule in app.url_map.iter_rules():
-        if not rule.endpoint.startswith("api."):
-            continue
-        path = fill(rule.rule, {**dict.fromkeys(rule.arguments, "x" * 12), "deployment_id": "x" * 8})
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            answer = client.open(path, method=method, headers={"Authorization": header})
-            assert answer.status_code == 401, f"{method} {path}"
-
-
 def test_change_through_the_api_needs_a_key_not_a_session(app: APIFlask) -> None:
     make_person("ada")
     browser = sign_in(app, "ada")

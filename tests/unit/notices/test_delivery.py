@@ -73,6 +73,7 @@ def ended(person: User, state: State = State.COMPLETED, name: str = "demo", **ch
     command = submit_command(
         session(), person, CommandRequest("install", plan="notebook", name=name), context().sealer
     )
+    command.state = State.PENDING
     command.state, command.message, command.finished_at = state, "It runs.", utc_now()
     for column, value in changes.items():
         setattr(command, column, value)
@@ -133,6 +134,7 @@ def test_owner_hears_of_what_an_admin_did(person: User) -> None:
     check = submit_command(
         session(), admin, CommandRequest("check", deployment=command.deployment_id), context().sealer
     )
+    check.state = State.PENDING
     check.state = State.COMPLETED
     written = write_notices(session(), check)
     assert {n.user_id for n in written} == {person.id, admin.id}

@@ -90,7 +90,8 @@ def test_playbook_that_is_not_there_is_the_cause(tmp_path: Path) -> None:
 
 
 def test_options_of_the_job_reach_ansible(tmp_path: Path) -> None:
-    run = prepare_run(tmp_path, "run", [{"name": "Make", "ansible.builtin.file": {"path": str(tmp_path / "made"), "state": "touch"}}])  # fmt: skip
+    touch = {"path": str(tmp_path / "made"), "state": "touch"}
+    run = prepare_run(tmp_path, "run", [{"name": "Make", "ansible.builtin.file": touch}])
     job = json.loads((run.folder / "job.json").read_text(encoding="utf-8"))
     (run.folder / "job.json").write_text(json.dumps({**job, "options": ["--check"]}), encoding="utf-8")
     started, child = start_process(run.folder, play_environment(tmp_path))

@@ -34,8 +34,10 @@ time.sleep(600)
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return play_environment(tmp_path)
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of all plays of a test; whatever it leaves running is ended."""
+    yield play_environment(tmp_path)
+    end_leftovers(tmp_path)
 
 
 @pytest.fixture
@@ -65,7 +67,6 @@ def test_run_of_the_starter_comes_to_its_end(
     run = prepare_run(tmp_path, "run", [])
     started, child = start_process(run.folder, environment)
     assert child is None
-    assert os.getsid(started.pid) == started.pid
     wait_for_end(started)
     assert run.outcome().succeeded, run.text()
     assert run.outcome().lost_events == 0
@@ -81,6 +82,7 @@ def test_run_is_found_by_its_folder_on_the_command_line(
     assert started.pid in found
     assert starter.pid not in found
     assert started_in(run.folder) == started
+    assert os.getsid(started.pid) == started.pid
     end_process(started)
     assert not processes_of(run.folder)
 
@@ -183,7 +185,7 @@ def test_leftovers_of_a_killed_run_are_ended_in_sessions_of_their_own_too(
 ) -> None:
     pipe = tmp_path / "pipe"
     run = prepare_run(tmp_path, "run", [waits_for(pipe)])
-    started, _ = start_process(run.folder, environment)
+    start_process(run.folder, environment)
     wait_until(lambda: is_waiting(run.folder, pipe), 60, f"the play waits: {run.text()}")
     for member in processes_of(run.folder):  # all but the program that the play has started
         member.kill()

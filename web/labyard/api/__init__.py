@@ -13,6 +13,7 @@ def register(app: APIFlask) -> None:
         commands,
         deployments,
         operations,
+        orphans,
         people,
         plans,
         probes,

@@ -201,6 +201,8 @@ def _refusals(path: str, method: str, operation: dict[str, Any]) -> list[int]:
         found.append(404)
     if method != "get":
         found += [409, 413, 415]
+    elif path.endswith("/schema"):
+        found.append(409)
     if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):
         found.append(412)
     if method == "put":

@@ -8,7 +8,7 @@ _COMMAND = ("show_one_command", "list_tasks", "cancel_command", "retry_failed_co
 _DEPLOYMENT = ("show_one_deployment", "open_deployment", "remove_deployment")
 _USER = ("show_user", "change_user", "disable_user", "list_user_keys", "make_user_key")
 _WEBHOOK = ("show_one_webhook", "change_one_webhook", "list_notices", "test_webhook", "delete_one_webhook")
-_PLAN = ("show_one_plan", "show_schema", "put_plan")
+_PLAN = ("show_one_plan", "show_schema", "put_plan", "retire_one_plan")
 _PROJECT = ("show_one_project", "change_project")
 
 

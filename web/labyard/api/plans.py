@@ -16,7 +16,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.request 
 from labyard.accounts.audit import record_action
 from labyard.accounts.searching import begins_with
 from labyard.catalog.configurations import known_configurations
-from labyard.catalog.plans import configuration_of, get_plan, parse_error, plans_for, save_plan
+from labyard.catalog.plans import configuration_of, get_plan, parse_error, plans_for, retire_plan, save_plan
 from labyard.catalog.schema import phase_schema
 from labyard.context import context, session
 from labyard.errors import NotFound
@@ -27,7 +27,7 @@ from labyard.web_requests import commit_request, remote_address
 
 from . import blueprint
 from .admins import require_admin
-from .answers import answer, check_match, tagged_answer
+from .answers import answer, check_match, no_content, tagged_answer
 from .paging import Listing, answer_page, whole_list
 from .schemas.lists import list_of, query_of
 from .schemas.plans import PLAN_FILTERS, ConfigurationOut, PlanBody, PlanIn, PlanOut, SchemaQuery
@@ -80,6 +80,19 @@ def show_one_plan(name: str) -> Response:
 )
 def put_plan(name: str, document: dict[str, Any]) -> Response:
     return _save(require_admin(), {**document, "name": name}, replaces=True)
+
+
+@blueprint.delete("/plans/<name>")
+@blueprint.output({}, status_code=204)
+@blueprint.doc(summary="Offer a plan no longer (admins); its deployments stay", security="key")
+def retire_one_plan(name: str) -> Response:
+    admin = require_admin()
+    before = _lock_plan(session(), name)
+    check_match(before.version if before else None)
+    retire_plan(session(), name)
+    record_action(session(), admin.username, "plan retired", remote_address(), plan=name)
+    commit_request()
+    return no_content()
 
 
 @blueprint.get("/plans/<name>/schema")

@@ -17,6 +17,9 @@ from labyard.errors import Unavailable
 
 from .health import ServiceView
 
+# What `engine` gives: the calls of the Engine API.
+EngineClient = docker.APIClient
+
 _LABEL = "labyard.deployment"
 _LOST_STATES = {"failed", "rejected", "orphaned"}
 _TIMEOUT = 20  # seconds for one call

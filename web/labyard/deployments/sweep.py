@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import docker
 from sqlalchemy.orm import Session
 
 from labyard.clock import Clock, utc_now
@@ -15,11 +14,11 @@ from .nodes import save_nodes
 from .orphans import find_orphans
 from .reconcile import reconcile
 from .repairs import Hands, carry_out, nodes_of, read_wishes, record_step
-from .swarm import has_volume, read_objects, read_services, remove_object
+from .swarm import EngineClient, has_volume, read_objects, read_services, remove_object
 
 
 def sweep_swarm(
-    session: Session, begin_writing: Callable[[], None], client: docker.APIClient, clock: Clock = utc_now
+    session: Session, begin_writing: Callable[[], None], client: EngineClient, clock: Clock = utc_now
 ) -> None:
     """Correct the health of all deployments, note orphans and nodes, and take the next steps of repairs.
 

@@ -25,7 +25,8 @@ from typing import Any, NoReturn
 import pexpect
 from ansible import constants
 from ansible.cli import playbook
-from setproctitle import setproctitle
+
+from .title import show_as
 
 _HIGHEST_DESCRIPTOR = 1 << 20
 
@@ -72,7 +73,7 @@ def _become_ansible(command: str, args: Sequence[str], environment: Mapping[str,
         os.environ.clear()
         os.environ.update(environment)
         sys.argv = [shutil.which(command) or command, *args]
-        setproctitle(" ".join(sys.argv))
+        show_as(sys.argv)
         constants.DEFAULT_LOCAL_TMP = _temporary_folder()
         playbook.main(sys.argv)
     except SystemExit as end:

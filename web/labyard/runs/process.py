@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,8 +130,11 @@ def end_process(run: RunProcess) -> None:
     process = run.find()
     if process is None:
         return
-    family = [process, *process.children(recursive=True)]
-    process.terminate()
+    try:
+        family = [process, *process.children(recursive=True)]
+        process.terminate()
+    except psutil.NoSuchProcess:  # it has ended by itself meanwhile
+        return
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and run.find() is not None:
         try:
@@ -158,7 +162,9 @@ def end_leftovers(folder: Path) -> int:
         words = process.info["cmdline"] or ()
         artifacts = (process.info["environ"] or {}).get(ARTIFACTS_VARIABLE, "")
         if any(mark in word for word in words) or artifacts.startswith(mark):
-            left.extend((process, *process.children(recursive=True)))
+            left.append(process)
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                left.extend(process.children(recursive=True))
     for process in left:
         try:
             process.kill()

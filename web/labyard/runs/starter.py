@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from .ident import CALLBACKS
+from .title import ROOM
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ PLAY_SETTINGS = {
 
 def starter_command(descriptor: int) -> list[str]:
     """The program and arguments of a starter at the socket `descriptor`."""
-    return [sys.executable, "-P", "-m", "labyard.runs.starter_process", str(descriptor)]
+    return [sys.executable, "-P", "-m", "labyard.runs.starter_process", str(descriptor), ROOM]
 
 
 class StarterGone(Exception):

@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
-from setproctitle import setproctitle
 
 from . import play_process
 from .playbook_runner import carry_out
 from .starter import starter_command
+from .title import show_as
 
 LONGEST_MESSAGE = 128 * 1024  # bytes
 
 
 def main() -> None:
     """Serve requests until the worker is gone."""
+    show_as(["labyard.runs.starter_process"])
     signal.signal(signal.SIGCHLD, _reap)
     play_process.play_here()
     # What is there now stays for good: not looked through again, and so not copied into each run.
@@ -70,7 +71,7 @@ def _run(folder: Path, environment: dict[str, str]) -> NoReturn:
         os.environ.update(environment)
         os.chdir(folder)
         _redirect(folder / "process.log")
-        setproctitle(f"labyard.runs.playbook_runner {folder}")
+        show_as(["labyard.runs.playbook_runner", str(folder)])
         code = carry_out(folder)
     except BaseException:  # the end of a process: whatever it was, it is said, and nothing runs after it
         traceback.print_exc()

@@ -12,7 +12,7 @@ from typing import Any
 from .desired import NAMESPACE, DesiredFile
 from .engine import Engine, EventStream
 from .errors import EngineError, NotFound
-from .image import registry_of
+from .image import registry_of, repository_of
 from .info import Snapshot
 from .live import LiveStack, Objects, of_stack
 
@@ -144,12 +144,14 @@ class SwarmClient:
         return str((found.get("Description") or {}).get("Hostname") or node)
 
     def is_local_only(self, image: str) -> bool:
-        """Whether this engine has the image and no registry gave it."""
+        """Whether this engine has the image and no registry gave it or took it under that name."""
         try:
             found = self.engine.get(f"/images/{image}/json")
         except EngineError:
             return False
-        return not found.get("RepoDigests")
+        # One image may have several names; only a digest under this one says that its registry knows it.
+        mine = repository_of(image)
+        return all(repository_of(digest) != mine for digest in found.get("RepoDigests") or ())
 
     def distribution(self, image: str) -> dict[str, Any]:
         """What the registry says of an image: ``Descriptor`` and ``Platforms``.

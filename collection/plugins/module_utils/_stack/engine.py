@@ -351,6 +351,13 @@ def _connection_error(host: str, error: Exception) -> EngineError:
             "cannot be reached over SSH without the Python package 'paramiko'; "
             f"install it for {sys.executable} with: pip install paramiko"
         )
+    elif host.startswith("ssh://") and ("known_hosts" in text or "host key" in text.lower()):
+        cause = (
+            f"is not known to this user's ssh ({_shorten(text)}); check its key and add it to known_hosts, "
+            "for example by signing in once with ssh"
+        )
+    elif host.startswith("ssh://") and ("Authentication" in text or "Permission denied" in text):
+        cause = f"refuses the key of this user ({_shorten(text)}); check that ssh signs in there unasked"
     elif "timed out" in text.lower():
         cause = "did not answer in time; check that it is healthy, or raise the option timeout"
     elif "Permission denied" in text:

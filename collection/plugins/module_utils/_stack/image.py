@@ -21,3 +21,14 @@ def registry_of(reference: str) -> str:
     """The host of the registry that a reference names; docker.io where it names none."""
     first, slash, _ = reference.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def repository_of(reference: str) -> str:
+    """The reference without tag and digest, written out in full (``docker.io/library/x`` for ``x``)."""
+    name = reference.partition("@")[0]
+    head, slash, tail = name.rpartition("/")
+    name = head + slash + tail.partition(":")[0]
+    if registry_of(name) != "docker.io":
+        return name
+    name = name.removeprefix("docker.io/")
+    return f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"

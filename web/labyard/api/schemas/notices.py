@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Dict, List, String
+from apiflask.fields import Boolean, Dict, List, Nested, String
 from apiflask.validators import Length, OneOf
 
+from labyard.deployments.orphans import ACTIONS
 from labyard.notices.outbox import EVENTS
 
+from .commands import CommandOut
 from .fields import WEBHOOK_ID, flag_out, named, number_out, text_out, time_out
 
 
@@ -72,3 +74,19 @@ class OrphanOut(Schema):
     deployment = text_out("the id that its label says; may be empty")
     detail = text_out()
     found_at = time_out()
+    actions = List(String(), required=True, metadata={"description": "what can be done about it"})
+    action = text_out("what was chosen and is being done", null=True)
+    error = text_out("why the last try did not succeed; may be empty")
+
+
+class RepairIn(Schema):
+    """What to do with an orphan: one of its `actions`."""
+
+    action = String(required=True, validate=OneOf(sorted({a for some in ACTIONS.values() for a in some})))
+
+
+class RepairOut(Schema):
+    """What was begun."""
+
+    action = text_out()
+    command = Nested(CommandOut, required=True, allow_none=True)

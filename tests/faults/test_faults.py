@@ -1,0 +1,52 @@
+"""Kills at random moments: nothing is lost, doubled or left, and every command ends. The long form is
+`make test-faults`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .campaign import Campaign, Planned, resource_params
+from .house import Servers, open_house, open_servers
+
+PLANS = {
+    "sqlite": ["web install", "worker update", "starter install", "run remove", "ansible-playbook install"],
+    "postgresql": [
+        "worker install",
+        "run update",
+        "ansible-playbook remove",
+        "postgresql install",
+        "redis update",
+        "postgresql remove",
+    ],
+}
+
+
+@pytest.fixture
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers | None]:
+    """PostgreSQL and Redis of the test's own, or None for SQLite."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with open_servers() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("servers", ["sqlite", "postgresql"], indirect=True)
+def test_console_when_its_parts_are_killed_then_nothing_is_lost_doubled_or_left(
+    servers: Servers | None, tmp_path: Path
+) -> None:
+    seed = secrets.randbelow(10**6)
+    print(f"seed {seed}")
+    with open_house(tmp_path, servers) as house:
+        campaign = Campaign(house, seed, people=3, params=resource_params)
+        plan = [Planned(*words.split()) for words in PLANS[house.database]]
+        kills, found = campaign.carry_out(plan)
+        logs = house.logs()
+    problems = [text for kill in kills for text in kill.findings.all()] + found.all()
+    assert not problems, f"seed {seed}: {problems}\n{logs}"
+    assert not campaign.journal.refused
+    assert max(kill.longest for kill in kills) <= 180
