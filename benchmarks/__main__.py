@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [launch] [stacks] [--pairs N] [--rounds N] [--slow]`."""
+"""Run the benchmarks: `python -m benchmarks [NAME ...] [--pairs N] [--rounds N] [--slow]`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import argparse
 import sys
 
 from .launch import measure_launches, print_table
+from .lifecycle import measure_lifecycle
 from .stacks import measure_stacks
 
-_ALL = ("launch", "stacks")
+_ALL = ("launch", "lifecycle", "stacks")
 
 
 def main() -> int:
     """Run all benchmarks, or those named, each with its tables on standard output."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' or '.join(_ALL)} (default: both)")
-    parser.add_argument("--pairs", type=int, default=5, help="launches: pairs to measure (default: 5)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' or '.join(_ALL)} (default: all)")
+    parser.add_argument("--pairs", type=int, default=5, help="launch, lifecycle: pairs (default: 5)")
     parser.add_argument("--rounds", type=int, default=5, help="stacks: rounds to measure (default: 5)")
     parser.add_argument(
         "--slow",
@@ -31,6 +32,8 @@ def main() -> int:
     names = arguments.names or _ALL
     if "launch" in names:
         print_table(measure_launches(arguments.pairs))
+    if "lifecycle" in names:
+        measure_lifecycle(arguments.pairs)
     if "stacks" in names:
         measure_stacks(arguments.rounds, arguments.slow)
     return 0

@@ -201,7 +201,7 @@ def remove_deployments_of(console: RunningConsole, engine: docker.DockerClient) 
 
 def remove_labelled(engine: docker.DockerClient, label: str) -> None:
     """Remove all swarm objects with `label`, and wait until they are gone."""
-    filters = {"label": label}
+    filters: dict[str, Any] = {"label": label}
     for service in engine.services.list(filters=filters):
         service.remove()
     wait_until(

@@ -63,6 +63,7 @@ class Campaign:
     moment: float = 2.0  # seconds: the longest time from the begin of a phase to the kill
     journal: Journal = field(default_factory=Journal)
     calm: threading.Event = field(default_factory=threading.Event)
+    _lives: list[Future[None]] = field(default_factory=list)
 
     def carry_out(self, plan: Sequence[Planned], look: Look | None = None) -> tuple[list[Kill], Findings]:
         """Kill as planned, in a random order; what came of each, and what was found at the end."""
@@ -81,19 +82,21 @@ class Campaign:
         enough = threading.Event()
         self.calm.set()
         with ThreadPoolExecutor(self.people) as pool:
-            lives: list[Future[None]] = []
             for number in range(self.people):
                 chance = random.Random(self.seed * 1000 + number)  # noqa: S311
-                person = Person(
-                    self.house, number, self.journal, enough, self.calm, chance, self.params
-                )
-                lives.append(pool.submit(person.live))
+                person = Person(self.house, number, self.journal, enough, self.calm, chance, self.params)
+                self._lives.append(pool.submit(person.live))
             try:
                 yield
             finally:
                 self.calm.set()
                 enough.set()
-            for life in lives:
+            self._look_at_people(wait=True)
+
+    def _look_at_people(self, wait: bool = False) -> None:
+        """Raises what ended a person's life before its time."""
+        for life in self._lives:
+            if wait or life.done():
                 life.result()
 
     def _kill(self, planned: Planned, chance: random.Random) -> Kill:
@@ -107,7 +110,7 @@ class Campaign:
         raise AssertionError(f"{planned} found nothing to kill: {self.house.logs()}")
 
     def _try_to_kill(self, planned: Planned, chance: random.Random) -> Kill:
-        wait_until(lambda: self._in_phase(planned.phase), _PHASE_WITHIN, f"somebody is in {planned.phase}")
+        wait_until(lambda: self._somebody_in(planned.phase), _PHASE_WITHIN, f"somebody is in {planned.phase}")
         threading.Event().wait(chance.uniform(0, self.moment))
         aimed_at = self._in_phase(planned.phase)
         affected = list(self.house.unfinished())
@@ -122,6 +125,10 @@ class Campaign:
         kill.by_itself = all(state == 5 for state in self._states(affected))
         kill.findings = judge_commands(self.house, self.journal, affected)
         return kill
+
+    def _somebody_in(self, phase: str) -> list[str]:
+        self._look_at_people()
+        return self._in_phase(phase)
 
     def _in_phase(self, phase: str) -> list[str]:
         """Commands of the phase that run."""

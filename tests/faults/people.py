@@ -105,15 +105,15 @@ class Person:
         key = secrets.token_hex(12)
         headers = {"Authorization": f"Bearer {self.house.console.api_key}", "Idempotency-Key": key}
 
-        def answer() -> requests.Response | None:
+        def answer() -> list[requests.Response]:
             try:
                 url = f"{self.house.console.url}/api/v1/{path}"
                 given = requests.post(url, json=body, headers=headers, timeout=30)
             except requests.RequestException:
-                return None
-            return None if given.status_code in _AWAY else given
+                return []
+            return [] if given.status_code in _AWAY else [given]
 
-        given: requests.Response = wait_until(answer, ANSWER_WITHIN, f"{path} is answered")
+        (given,) = wait_until(answer, ANSWER_WITHIN, f"{path} is answered")
         if given.status_code != 202:
             text = f"{path} {body}: {given.status_code} {given.text}"
             if not path.endswith("retry"):

@@ -35,6 +35,7 @@ def write_collection(folder: Path, marks: Path) -> Path:
         "meta/service.yml": {
             "title": "Resource",
             "summary": "Makes a file.",
+            "groups": [{"title": "Work", "fields": ["size", "seconds"]}],
             "secrets": [{"name": "token", "generate": 32}],
             "phases": {name: {**phase, "title": titles[name]} for name in PHASES},
         },

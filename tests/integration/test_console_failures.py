@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def make_plan(console: RunningConsole, name: str, **fixed: Any) -> str:
     """A plan of its own with fixed operator's options."""
     plan = {"name": name, "configuration": "labyard.platform.notebook", "fixed": fixed, "visible": False}
     answer = console.call("POST", "plans", plan)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code in (200, 201), answer.text
     return name
 
 
@@ -34,8 +35,8 @@ def remove(console: RunningConsole, command: dict[str, Any]) -> None:
     assert ended["deployment"]["state"] == 8, ended
 
 
-def assert_failed_in_words(command: dict[str, Any], *words: str) -> None:
-    assert (command["state"], command["reason"]) == (9, "failed"), command
+def assert_failed_in_words(command: dict[str, Any], *words: str, reason: str = "failed") -> None:
+    assert (command["state"], command["reason"]) == (9, reason), command
     assert command["deployment"]["state"] == 9
     for word in words:
         assert word in command["message"], command["message"]
@@ -54,7 +55,7 @@ def test_missing_image_is_named_and_a_retry_works_once_it_is_there(
 ) -> None:
     plan = make_plan(console, unique, image_prefix=f"{unique}/none")
     failed = install(console, plan, unique)
-    assert_failed_in_words(failed, f"{unique}/none/notebook-minimal")
+    assert_failed_in_words(failed, f"{unique}/none/notebook-minimal", reason="no-capacity")
     assert_nothing_left(engine, failed)
     make_plan(console, unique)  # the operator mends the plan
     retried = console.finish(console.issue(deployment=failed["deployment"]["id"], phase="install"))
@@ -62,13 +63,14 @@ def test_missing_image_is_named_and_a_retry_works_once_it_is_there(
     remove(console, retried)
 
 
-def test_memory_that_no_node_has_is_said(
-    console: RunningConsole, engine: docker.DockerClient, unique: str
-) -> None:
-    failed = install(console, PLAN, unique, memory_limit=1024 * 1024)
-    assert_failed_in_words(failed, "memory")
-    assert_nothing_left(engine, failed)
-    remove(console, failed)
+def test_memory_that_no_node_has_is_refused_at_once(console: RunningConsole, unique: str) -> None:
+    params = {"memory_limit": 1024 * 1024}
+    refused = console.call(
+        "POST", "commands", {"plan": PLAN, "phase": "install", "name": unique, "params": params}
+    )
+    assert refused.status_code == 422, refused.text
+    assert "no node has 1024 GiB; the largest has" in refused.json()["errors"]["memory_limit"]
+    assert not console.call("GET", f"deployments?name={unique}").json()["items"]
 
 
 def test_used_up_port_range_is_said(
@@ -79,7 +81,7 @@ def test_used_up_port_range_is_said(
     first = install(console, plan, f"{unique}-1")
     assert first["state"] == 5, first
     second = install(console, plan, f"{unique}-2")
-    assert_failed_in_words(second, f"{port}")
+    assert_failed_in_words(second, f"{port}", reason="no-capacity")
     assert_nothing_left(engine, second)
     remove(console, first)
     retried = console.finish(console.issue(deployment=second["deployment"]["id"], phase="install"))
@@ -130,17 +132,56 @@ def test_worker_that_is_killed_loses_nothing(console: RunningConsole, unique: st
     remove(console, ended)
 
 
-def test_run_that_is_killed_ends_failed_and_can_be_retried(console: RunningConsole, unique: str) -> None:
+def kill_run(console: RunningConsole, command: dict[str, Any]) -> None:
+    """Kill every process of the command's run once it has one."""
+    for process in wait_until(lambda: processes_of(console, command), 60, "the play runs"):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def test_run_that_is_killed_is_run_again_by_itself(console: RunningConsole, unique: str) -> None:
     command = console.issue(plan=PLAN, phase="install", name=unique, params={})
-    running = wait_until(lambda: processes_of(console, command), 60, "the play runs")
-    for process in running:
-        process.kill()
+    kill_run(console, command)
+    ended = console.finish(command, 180)
+    assert (ended["state"], ended["attempts"]) == (5, 2), ended
+    remove(console, ended)
+
+
+def test_run_that_is_killed_twice_ends_failed_and_can_be_retried(
+    console: RunningConsole, unique: str
+) -> None:
+    command = console.issue(plan=PLAN, phase="install", name=unique, params={})
+    kill_run(console, command)
+    wait_until(
+        lambda: console.call("GET", f"commands/{command['id']}").json()["attempts"] == 2, 60, "it runs again"
+    )
+    kill_run(console, command)
     ended = console.finish(command, 60)
     assert (ended["state"], ended["reason"]) == (9, "lost"), ended
     assert not processes_of(console, command)
-    retried = console.finish(console.issue(deployment=ended["deployment"]["id"], phase="install"))
-    assert retried["state"] == 5, retried
+    again = console.call("POST", f"commands/{command['id']}/retry")
+    assert again.status_code == 202, again.text
+    retried = console.finish(again.json())
+    assert (retried["state"], retried["retry_of"]) == (5, command["id"]), retried
     remove(console, retried)
+
+
+def test_update_says_what_it_would_change_before_it_changes_it(console: RunningConsole, unique: str) -> None:
+    installed = install(console, PLAN, unique)
+    assert installed["state"] == 5, installed
+    deployment = installed["deployment"]["id"]
+    params = {"environment": {"COLOUR": "green"}}
+    before = console.call("GET", f"deployments/{deployment}").json()
+    asked = console.finish(console.issue(deployment=deployment, phase="update", params=params, check=True))
+    assert (asked["state"], asked["check"]) == (5, True), asked
+    assert any("green" in part["after"] for part in asked["difference"]), asked["difference"]
+    assert not any("green" in part["before"] for part in asked["difference"])
+    after = console.call("GET", f"deployments/{deployment}").json()
+    assert (after["params"], after["state"]) == (before["params"], before["state"])
+    done = console.finish(console.issue(deployment=deployment, phase="update", params=params))
+    assert done["state"] == 5, done
+    assert any("green" in part["after"] for part in done["difference"]), done["difference"]
+    remove(console, done)
 
 
 def test_engine_that_does_not_answer_is_said(

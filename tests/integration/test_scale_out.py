@@ -168,7 +168,7 @@ def _some_ended(site: Site, count: int) -> bool:
 
 
 def test_host_when_cut_off_in_mid_run_then_the_other_carries_its_command_out(site: Site) -> None:
-    seconds = 100  # longer than a lease: the run would outlive it
+    seconds = 75  # longer than a lease: the run would outlive it
     command = site.console.issue(plan="mark", phase="install", name="cut", params={"seconds": seconds})
     (begun,) = wait_until(lambda: site.marks_of(command), 60, "the run has begun")
     lost = next(host for host in site.hosts if begun == f"begin {host.name}")

@@ -19,6 +19,7 @@ PLUGINS = REPOSITORY / "collection" / "plugins"
 COLLECTION = "ansible_collections.labyard.platform.plugins"
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
+INVENTORIES = sorted(path.stem for path in (PLUGINS / "inventory").glob("*.py"))
 CALLBACKS = sorted(path.stem for path in (PLUGINS / "callback").glob("*.py"))
 
 # A module without code documents an action plugin, which does the work.
@@ -58,12 +59,15 @@ class Captured(Exception):
 def argument_spec_of(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The argument spec in the code of a module."""
     module = importlib.import_module(f"{COLLECTION}.modules.{name}")
-    shared = importlib.import_module(f"{COLLECTION}.module_utils._stack.module")
+    shells = [
+        importlib.import_module(f"{COLLECTION}.module_utils.{p}.module") for p in ("_stack", "_console")
+    ]
 
     def capture(argument_spec: dict[str, Any], **_settings: Any) -> NoReturn:
         raise Captured(argument_spec)
 
-    monkeypatch.setattr(shared, "AnsibleModule", capture)
+    for shell in shells:
+        monkeypatch.setattr(shell, "AnsibleModule", capture)
     with pytest.raises(Captured) as caught:
         module.main()
     spec: dict[str, Any] = caught.value.args[0]
@@ -102,10 +106,13 @@ def test_module_when_code_and_documentation_are_compared_then_options_are_the_sa
     assert documented == in_code
 
 
-def test_action_group_when_read_then_has_every_module_that_talks_to_an_engine() -> None:
+@pytest.mark.parametrize(("group", "option"), [("docker", "docker_host"), ("console", "api_key")])
+def test_action_group_when_read_then_has_every_module_that_talks_to_an_engine_or_a_console(
+    group: str, option: str
+) -> None:
     runtime = yaml.safe_load((REPOSITORY / "collection" / "meta" / "runtime.yml").read_text("utf-8"))
-    with_engine = {name for name in MODULES if "docker_host" in module_document(name)["doc"]["options"]}
-    assert set(runtime["action_groups"]["docker"]) == with_engine
+    with_it = {name for name in MODULES if option in module_document(name)["doc"]["options"]}
+    assert set(runtime["action_groups"][group]) == with_it
 
 
 @pytest.mark.parametrize("name", WORKING_MODULES)
@@ -116,6 +123,15 @@ def test_action_group_when_a_module_is_in_it_then_its_documentation_says_so(name
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_callback_when_asked_for_its_documentation_then_it_has_one(name: str) -> None:
     assert documents("callback", tuple(CALLBACKS))[name]["doc"]["short_description"]
+
+
+@pytest.mark.parametrize("name", INVENTORIES)
+def test_inventory_when_asked_for_its_documentation_then_nothing_is_left_open(name: str) -> None:
+    document = documents("inventory", tuple(INVENTORIES))[name]
+    assert document["doc"]["short_description"]
+    assert document["doc"]["version_added"]
+    assert document["examples"].strip()
+    assert not [option for option, spec in document["doc"]["options"].items() if not spec.get("description")]
 
 
 def test_action_when_it_is_there_then_a_module_of_its_name_documents_it() -> None:

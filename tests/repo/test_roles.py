@@ -28,7 +28,13 @@ SERVICE_ROLES = [role for role in ROLES if (role / "meta" / "service.yml").exist
 PLAN_FILES = sorted((REPOSITORY / "inventories").glob("*/plans.yml"))
 
 # Options that the play hands to every service role; no role has defaults for them.
-FRAME = {"labyard_deployment", "labyard_given", "labyard_secret_files", "labyard_edge_mode"}
+FRAME = {
+    "labyard_deployment",
+    "labyard_given",
+    "labyard_secret_files",
+    "labyard_steps_done",
+    "labyard_edge_mode",
+}
 
 each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 each_service = pytest.mark.parametrize("role", SERVICE_ROLES, ids=lambda role: role.name)

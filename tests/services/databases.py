@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On another database than the default, run only the tests that use one."""
     if chosen_database() == "sqlite":
         return
-    uses = {"console_database", "session_console_database"}
+    uses = {"console_database", "session_console_database", "cheap_console_database"}
     chosen = [i for i in items if isinstance(i, pytest.Function) and uses & set(i.fixturenames)]
     config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
     items[:] = chosen

@@ -48,7 +48,7 @@ def write_collection(folder: Path, marks: Path) -> Path:
 def _tasks(marks: Path) -> list[dict[str, Any]]:
     def leave(word: str) -> dict[str, Any]:
         file = f"{marks}/{{{{ labyard_deployment.id }}}}"
-        return {"ansible.builtin.shell": f'echo "{word} $(hostname)" >> {file}', "changed_when": True}
+        return {"ansible.builtin.raw": f'echo "{word} $(hostname)" >> {file}', "changed_when": True}
 
     result = {"services": [], "endpoints": [], "health": "running", "message": "Marked."}
     return [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Doorbell:
     def __init__(self, path: Path):
         self._path = path
         self._reader: int | None = None
+        self._lock = threading.Lock()
 
     def ring(self) -> None:
         """Wake one of those who wait, if anybody does."""
@@ -44,12 +46,13 @@ class Doorbell:
                 os.read(self._open(), 1)
 
     def _open(self) -> int:
-        if self._reader is None:
-            with contextlib.suppress(FileExistsError):
-                os.mkfifo(self._path, 0o600)
-            # For writing too: it never comes to an end then, however many senders come and go.
-            self._reader = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
-        return self._reader
+        with self._lock:
+            if self._reader is None:
+                with contextlib.suppress(FileExistsError):
+                    os.mkfifo(self._path, 0o600)
+                # For writing too: it never comes to an end then, however many senders come and go.
+                self._reader = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+            return self._reader
 
 
 class RungStorage(SqliteStorage):

@@ -37,7 +37,7 @@ _LOOK_AGAIN = 0.5  # seconds after which a queue that did not answer is asked ag
 _TABLES_LOCK = 7213005  # an advisory lock of PostgreSQL: any number of ours
 
 
-class _Patient(Huey):  # type: ignore[misc]
+class _Patient(Huey):
     """A queue whose readers wait when it does not answer, and say so once and not at every look."""
 
     answers = True
@@ -58,17 +58,17 @@ class _Patient(Huey):  # type: ignore[misc]
         return task
 
 
-class _Sqlite(_Patient, SqliteHuey):  # type: ignore[misc]
+class _Sqlite(_Patient, SqliteHuey):
     """Workers are woken by a doorbell, on this host."""
 
     storage_class = RungStorage
 
 
-class _Redis(_Patient, RedisHuey):  # type: ignore[misc]
+class _Redis(_Patient, RedisHuey):
     pass
 
 
-class _Postgres(_Patient, PostgresHuey):  # type: ignore[misc]
+class _Postgres(_Patient, PostgresHuey):
     """Workers LISTEN and are woken by a NOTIFY, on every host."""
 
 

@@ -97,7 +97,7 @@ def _describe(
         "instance": request.path,
         "request_id": request_id(),
     }
-    return {**document, "errors": errors} if errors else document
+    return {**document, "errors": dict(islice(errors.items(), _MOST_ERRORS))} if errors else document
 
 
 def _load_session_user(session_id: str) -> User | None:
@@ -164,7 +164,7 @@ def _answer_schema_error(error: HTTPError) -> Any:
     undo_request()
     found = error.detail if isinstance(error.detail, dict) else {}
     places = (item for part in found.values() for item in _flatten(part))
-    errors = dict(islice(places, _MOST_ERRORS))
+    errors = dict(places)
     detail = "The request's fields are not right." if errors else str(error.message)
     kind = "invalid-input" if error.status_code == 422 else "bad-request"
     return _answer(error.status_code, kind, "Some fields are not right", detail, errors)

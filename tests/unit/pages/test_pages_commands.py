@@ -100,3 +100,56 @@ def test_log_when_asked_for_without_scripts_then_is_in_the_page_as_text(app, mar
     page = maria.get(f"/commands/{running}?log=1").text
     assert "ok: &lt;script&gt;alert(1)&lt;/script&gt; {{ 6 * 7 }}" in page
     assert "alert(1)" not in maria.get(f"/commands/{running}").text
+
+
+def test_page_when_the_command_waits_then_says_at_which_place_and_why(
+    maria, plan, make_deployment, make_command
+):
+    make_command(make_deployment("first"), state=State.INITIATED)
+    second = make_command(make_deployment("second"), state=State.INITIATED)
+    page = maria.get(f"/commands/{second}").text
+    assert "one command goes before it" in page
+    assert "Number 2 in the queue" in page
+
+
+def test_page_when_it_was_a_preview_then_shows_what_would_change_and_applies_it(
+    app, maria, plan, make_deployment, make_command
+):
+    deployment = make_deployment("demo", params={"cpu_limit": 1.0})
+    difference = [{"object": "service <b>", "before": "image: one", "after": "image: two"}]
+    command = make_command(
+        deployment,
+        "update",
+        state=State.COMPLETED,
+        check_only=True,
+        difference=difference,
+        params={"cpu_limit": 2.0, "image_prefix": "labyard"},
+    )
+    page = maria.get(f"/commands/{command}").text
+    assert "What would change" in page
+    assert "service &lt;b&gt;" in page
+    assert "<del>-image: one</del>" in page
+    assert "<ins>+image: two</ins>" in page
+    answer = maria.post(f"/commands/{command}/apply")
+    assert answer.status_code == 303
+    with app.app_context():
+        applied = db.session.query(Command).filter(Command.id != command).one()
+        assert (applied.phase, applied.check_only, applied.params["cpu_limit"]) == ("update", False, 2.0)
+
+
+def test_apply_when_it_was_no_preview_then_there_is_nothing_to_apply(
+    maria, plan, make_deployment, make_command
+):
+    command = make_command(make_deployment(), "update", state=State.COMPLETED)
+    assert maria.post(f"/commands/{command}/apply").status_code == 404
+
+
+def test_page_when_it_repeats_another_then_shows_what_was_done_before(
+    maria, plan, make_deployment, make_command
+):
+    deployment = make_deployment()
+    first = make_command(deployment, state=State.FAILED, reason="failed")
+    again = make_command(deployment, state=State.PENDING, retry_of=first, steps_done=["Step 0"])
+    page = maria.get(f"/commands/{again}").text
+    assert f'href="/commands/{first}"' in page
+    assert page.count("done before") == 1

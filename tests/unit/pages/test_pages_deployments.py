@@ -157,6 +157,17 @@ def test_phase_when_sent_then_goes_to_the_page_of_its_command(app, maria, plan, 
         assert answer.location == f"/commands/{command.id}"
 
 
+def test_phase_when_it_is_previewed_then_only_asks_what_would_change(app, maria, plan, make_deployment):
+    deployment = make_deployment(params={"cpu_limit": 1.0, "memory_limit": 1024})
+    assert 'id="do-preview"' in maria.get(f"/deployments/{deployment}/update").text
+    assert 'id="do-preview"' not in maria.get(f"/deployments/{deployment}/remove").text
+    maria.post(f"/deployments/{deployment}/scale", data={"param-cpu_limit": "2", "preview": "1"})
+    with app.app_context():
+        command = db.session.query(Command).one()
+        assert command.check_only
+        assert command.deployment.state == State.COMPLETED
+
+
 def test_remove_when_asked_for_then_names_what_is_lost_and_kept_before(app, maria, plan, make_deployment):
     deployment = make_deployment(volumes=[{"name": "notebook-x_home", "kept": True}])
     page = maria.get(f"/deployments/{deployment}/remove").text

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from labyard.artifacts.events import event_text, read_events
+from labyard.runs.lifeline import throw_lifeline
 from labyard.runs.process import end_process, start_process
 from labyard.runs.redact import MARK
 from tests.conftest import wait_until
@@ -117,5 +118,17 @@ def test_run_that_is_asked_to_end_leaves_no_process(tmp_path: Path, program: lis
     end_process(started)
     child.wait()
     assert not [p for p in family if p.is_running() and p.status() != "zombie"]
+    assert not processes_of(run.folder)
+    assert not run.outcome().succeeded
+
+
+def test_run_that_outlives_its_lease_ends_by_itself(tmp_path: Path) -> None:
+    stubborn = ["bash", "-c", "trap '' TERM; sleep 600; sleep 600"]
+    run = prepare_run(tmp_path, "run", [{"name": "Sleep", "ansible.builtin.command": {"argv": stubborn}}])
+    throw_lifeline(run.folder, -1)
+    started, child = start_process(run.folder, play_environment(tmp_path))
+    assert child is not None
+    wait_until(lambda: child.poll() is not None, 60, f"the run ended: {run.text()}")
+    assert started.find() is None
     assert not processes_of(run.folder)
     assert not run.outcome().succeeded

@@ -80,7 +80,9 @@ def test_run_is_found_by_its_folder_on_the_command_line(
     wait_until(lambda: is_waiting(run.folder, tmp_path / "pipe"), 60, f"the play waits: {run.text()}")
     found = {p.pid for p in processes_of(run.folder)}
     assert started.pid in found
+    assert starter.pid is not None
     assert starter.pid not in found
+    assert psutil.Process(starter.pid).num_threads() == 1  # a fork of more than that is not whole
     assert started_in(run.folder) == started
     assert os.getsid(started.pid) == started.pid
     end_process(started)

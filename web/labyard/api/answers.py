@@ -52,6 +52,9 @@ def check_match(version: int | None, *, required: bool = False) -> None:
     Raises PreconditionFailed if another version was meant, PreconditionRequired if `required` and
     the request names none.
     """
+    refused = request.headers.get("If-None-Match")
+    if refused is not None and refused.strip() == "*" and version is not None:
+        raise PreconditionFailed("It is there already, and `If-None-Match: *` asks for a new one.")
     wanted = request.if_match
     if request.headers.get("If-Match") is not None:
         tags = wanted.as_set(include_weak=True)  # an empty one is None in it
@@ -66,6 +69,3 @@ def check_match(version: int | None, *, required: bool = False) -> None:
         raise PreconditionRequired(
             "This replaces what is there. Get it first and send its ETag as `If-Match`."
         )
-    refused = request.headers.get("If-None-Match")
-    if refused is not None and refused.strip() == "*" and version is not None:
-        raise PreconditionFailed("It is there already, and `If-None-Match: *` asks for a new one.")

@@ -27,9 +27,8 @@ def read_body() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     body = request.get_data(cache=True)
-    if not body and not request.is_json:
-        return
-    if not request.is_json:
+    sent = body or request.content_length or request.form or request.files
+    if sent and not request.is_json:
         raise UnsupportedMediaType("Send JSON, with `Content-Type: application/json`.")
     if body:
         g.document = parse_json(body)

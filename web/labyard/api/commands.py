@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, request, stream_with_context, url_for
 from sqlalchemy import select
-from sqlalchemy.orm import Session, noload, selectinload
+from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from labyard.accounts.scope import get_command, get_deployment
 from labyard.commands.cancel import request_cancel
@@ -77,11 +78,9 @@ def issue_commands(document: dict[str, Any]) -> Response:
 def list_commands(query: dict[str, Any]) -> Response:
     found = select_commands(require_person(), query)
     found = found.options(selectinload(Command.runs).load_only(Run.id))
-    if not query.get("fields") or _TASK_FIELDS & set(query["fields"]):
-        found = found.options(selectinload(Command.tasks))
-    else:
-        found = found.options(noload(Command.tasks))
-    return answer_page(found, COMMANDS, query, show_commands)
+    if query.get("fields") and not _TASK_FIELDS & set(query["fields"]):
+        return answer_page(found, COMMANDS, query, _show_without_tasks)
+    return answer_page(found.options(selectinload(Command.tasks)), COMMANDS, query, show_commands)
 
 
 @blueprint.get("/commands/<string(length=12):command_id>")
@@ -152,6 +151,13 @@ def accept_command(command: Command) -> Response:
     commit_request(command)
     place = url_for("api.show_one_command", command_id=command.id)
     return answer(show_command(command), 202, {"Location": place})
+
+
+def _show_without_tasks(commands: Sequence[Command]) -> list[dict[str, Any]]:
+    """Commands for a page that does not show their steps: these are not read."""
+    for command in commands:
+        set_committed_value(command, "tasks", [])
+    return show_commands(commands)
 
 
 def _submit(person: User, document: Mapping[str, Any]) -> Command:

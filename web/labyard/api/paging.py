@@ -19,6 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from labyard.context import session
 from labyard.errors import InvalidInput
+from labyard.models.base import UtcDateTime
 
 from .answers import answer
 
@@ -110,7 +111,7 @@ def _no_cursor(text: str) -> InvalidInput:
 
 
 def _typed(value: Any, column: InstrumentedAttribute[Any]) -> Any:
-    return datetime.fromisoformat(value) if column.type.python_type is datetime else value
+    return datetime.fromisoformat(value) if isinstance(column.type, UtcDateTime) else value
 
 
 def _serializer() -> URLSafeSerializer:

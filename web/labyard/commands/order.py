@@ -90,7 +90,7 @@ def find_place(
 ) -> Place:
     """The place of `command` and why it has to wait. Those whose issuer is at the limit come last."""
     if command.state != State.INITIATED:
-        return Place(None, "")
+        return Place(None, "" if command.state.final else command.message)
     queues = _read_queues(session, limit, clock)
     free, full = ([q for q in queues if q.full is state] for state in (False, True))
     order = [w.id for w in (*sort_fairly(free), *sort_fairly(full))]

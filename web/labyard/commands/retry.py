@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -43,11 +44,10 @@ def retry_command(
     phase = configuration_of(failed.deployment.plan).phases.get(failed.phase)
     if phase is None:
         raise NotFound(f"The service has no phase {failed.phase} any more.")
-    known = {field.name for field in phase.fields}
     wanted = CommandRequest(
         failed.phase,
         deployment=failed.deployment_id,
-        params={name: value for name, value in failed.params.items() if name in known},
+        params=persons_params(failed),
         check=failed.check_only,
         priority=failed.priority if person.is_admin else 0,
     )
@@ -62,6 +62,14 @@ def retry_command(
             task.state = State.COMPLETED
     session.flush()
     return command
+
+
+def persons_params(command: Command) -> dict[str, Any]:
+    """The parameters of `command` that a person may send again, without those that the plan fixes."""
+    plan = command.deployment.plan
+    phase = configuration_of(plan).phases.get(command.phase)
+    known = {field.name for field in phase.fields} if phase else set()
+    return {k: v for k, v in command.params.items() if k in known and k not in plan.fixed}
 
 
 def steps_to_leave_out(command: Command, once: Sequence[str]) -> list[str]:

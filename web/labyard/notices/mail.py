@@ -85,6 +85,11 @@ def _text(said: bytes | str) -> str:
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
 
 
+def is_address(text: str) -> bool:
+    """Whether mails can be sent to `text`."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def compose(
     sender: str, recipient: str, ident: str, body: Mapping[str, Any], now: datetime, public_url: str
 ) -> EmailMessage:
@@ -92,7 +97,7 @@ def compose(
 
     Raises ValueError or MessageError for an address that is none.
     """
-    if not _ADDRESS.fullmatch(recipient):
+    if not is_address(recipient):
         raise ValueError(f"{recipient!r} is no mail address")
     command, deployment = body["data"]["command"], body["data"]["deployment"]
     verdict = "is done" if body["type"] == "command.completed" else "has failed"

@@ -11,8 +11,11 @@ def register(app: APIFlask) -> None:
         deployments,
         icons,
         launch,
+        orphans,
         phases,
+        profile,
         sign_in,
+        volumes,
         words,
     )
     from .blueprint import blueprint

@@ -9,17 +9,18 @@ from flask_login import login_required
 from sqlalchemy import select
 
 from labyard.accounts.scope import get_command
-from labyard.catalog.plans import configuration_of
 from labyard.commands.cancel import request_cancel
+from labyard.commands.order import find_place
+from labyard.commands.retry import persons_params, retry_command
 from labyard.commands.submit import CommandRequest
-from labyard.context import session
-from labyard.errors import Conflict, InvalidInput
+from labyard.context import context, session
+from labyard.errors import Conflict, InvalidInput, NotFound
 from labyard.models import Command, Event
 from labyard.security import require_person
 from labyard.web_requests import commit_request, remote_address
 
 from .blueprint import blueprint
-from .issuing import issue_command
+from .issuing import go_to, issue_command
 
 _LOG_EVENTS = 2000  # in a page for a browser without scripts
 
@@ -37,6 +38,7 @@ def command(command_id: str) -> Any:
         deployment=found.deployment,
         events=_events(found) if with_log else None,
         newest=_newest(found),
+        place=find_place(session(), found, context().settings.command_limit),
         mine=found.deployment.owner_id == person.id,
     )
 
@@ -57,13 +59,28 @@ def cancel(command_id: str) -> Any:
 @blueprint.post("/commands/<command_id>/retry")
 @login_required
 def retry(command_id: str) -> Any:
-    """The same command once more; what no longer fits is shown in its form."""
+    """The same command once more, from the step that failed; what no longer fits is shown in its form."""
+    person = require_person()
+    found = get_command(session(), person, command_id)
+    deployment_id, phase = found.deployment_id, found.phase
+    try:
+        return go_to(retry_command(session(), person, found.id, context().sealer, address=remote_address()))
+    except (InvalidInput, Conflict) as error:
+        session().rollback()
+        flash(error.detail, "warning")
+        return redirect(url_for("pages.phase", deployment_id=deployment_id, phase=phase), 303)
+
+
+@blueprint.post("/commands/<command_id>/apply")
+@login_required
+def apply(command_id: str) -> Any:
+    """Do what the command, run in check mode, has shown."""
     found = get_command(session(), require_person(), command_id)
     deployment_id, phase = found.deployment_id, found.phase
-    known = {field.name for field in configuration_of(found.deployment.plan).phases[phase].fields}
-    params = {name: value for name, value in found.params.items() if name in known}
+    if not found.check_only:
+        raise NotFound("This command was no preview: there is nothing to apply.")
     try:
-        return issue_command(CommandRequest(phase, deployment=deployment_id, params=params))
+        return issue_command(CommandRequest(phase, deployment=deployment_id, params=persons_params(found)))
     except (InvalidInput, Conflict) as error:
         session().rollback()
         flash(error.detail, "warning")

@@ -11,14 +11,27 @@ from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.errors import DomainError
 from labyard.forms.phase_form import show_errors
+from labyard.models import Command
 from labyard.security import require_person
 from labyard.web_requests import commit_request, remote_address
 
 
 def issue_command(wanted: CommandRequest) -> Any:
     """Submit what the person wants and go to its live page; raises what `submit_command` raises."""
-    person = require_person()
-    command = submit_command(session(), person, wanted, context().sealer, address=remote_address())
+    limit = context().settings.deployment_limit
+    command = submit_command(
+        session(),
+        require_person(),
+        wanted,
+        context().sealer,
+        address=remote_address(),
+        deployment_limit=limit,
+    )
+    return go_to(command)
+
+
+def go_to(command: Command) -> Any:
+    """End the request that wrote `command` and go to its live page."""
     page = url_for("pages.command", command_id=command.id)
     commit_request(command)
     return redirect(page, 303)

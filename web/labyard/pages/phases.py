@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 from flask_login import login_required
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES
@@ -20,6 +20,8 @@ from .actions import list_actions
 from .blueprint import blueprint
 from .issuing import issue_command, take_back
 
+_PREVIEWED = ("update", "scale")  # phases whose form offers to show what would change
+
 
 @blueprint.route(f"/deployments/<deployment_id>/<any({', '.join(PHASES)}):phase>", methods=["GET", "POST"])
 @login_required
@@ -34,7 +36,8 @@ def phase(deployment_id: str, phase: str) -> Any:
     left: dict[str, str] = {}
     status = 422 if form.is_submitted() else 200
     if form.validate_on_submit():
-        wanted = CommandRequest(phase, deployment=deployment.id, params=read_params(spec, form))
+        params, preview = read_params(spec, form), "preview" in request.form
+        wanted = CommandRequest(phase, deployment=deployment.id, params=params, check=preview)
         try:
             return issue_command(wanted)
         except (InvalidInput, Conflict) as error:
@@ -49,6 +52,7 @@ def phase(deployment_id: str, phase: str) -> Any:
         groups=form_groups(spec, form),
         action=next((a for a in actions if a.phase == phase), None),
         running=running,
+        preview=phase in _PREVIEWED,
         left=left,
         refused=status != 200,
     ), status

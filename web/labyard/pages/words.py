@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +97,14 @@ def lasted(command: Command) -> str:
 def command_title(command: Command) -> str:
     """What the command does to what: Launch demo."""
     return f"{phase_title(command.deployment.plan, command.phase)} {command.deployment.name}"
+
+
+@blueprint.app_template_filter()
+def difference_lines(part: Mapping[str, str]) -> list[str]:
+    """An object's difference as the lines that people know from diff: - goes, + comes, the rest stays."""
+    before, after = part["before"].splitlines(), part["after"].splitlines()
+    lines = difflib.unified_diff(before, after, n=3, lineterm="")
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
 @blueprint.app_template_global()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 IDENT = "run"  # of its artifact folder: FOLDER/artifacts/run
 EVENTS = "events.jsonl"  # in the artifact folder: one line of JSON for each event
+LOG = "process.log"  # what the run's process prints by itself: its own faults
 JOB = "job.json"  # what is to be done; who does it renames it, so that it is done once
 DIRECT_JOB = "job-direct.json"  # its name when the worker starts the run's process by itself
 TAKEN_JOB = "job-{pid}.json"  # its name from then on, with the number of the run's process

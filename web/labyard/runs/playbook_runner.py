@@ -96,10 +96,14 @@ def _become_subreaper() -> None:
 
 
 def _stop_children(_signal: int, _frame: Any) -> None:
-    """Ask Ansible to end; it ends its workers itself. What is left after the grace is killed."""
+    """Ask Ansible to end; it ends its workers itself. What is left after the grace is killed.
+
+    To be asked again does not prolong the grace.
+    """
     for child in psutil.Process().children():
-        child.terminate()
-    signal.alarm(_GRACE)
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    signal.alarm(signal.alarm(_GRACE) or _GRACE)
 
 
 def _kill_children(_signal: int, _frame: Any) -> None:

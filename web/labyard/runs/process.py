@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from .ident import ARTIFACTS_VARIABLE, DIRECT_JOB, JOB, TAKEN_JOB
+from .ident import ARTIFACTS_VARIABLE, DIRECT_JOB, JOB, LOG, TAKEN_JOB
 from .starter import Starter, StarterGone
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,8 @@ def start_process(
 
     The second is its process as a child of ours, to be reaped; None if the starter started it.
     """
+    # Where the disk is full, the worker is to know it, and not a process that has nowhere to say it.
+    (folder / LOG).touch(0o600)
     if _starter is not None:
         try:
             return RunProcess(*_starter.start(folder, environment)), None
@@ -112,7 +114,7 @@ def _start_directly(
         if started is None:
             raise
         return started, None
-    with (folder / "process.log").open("ab") as output:
+    with (folder / LOG).open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "labyard.runs.playbook_runner", str(folder)],
             env=environment,

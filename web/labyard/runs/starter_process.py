@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import psutil
 
 from . import play_process
+from .ident import LOG
 from .playbook_runner import carry_out
 from .starter import starter_command
 from .title import show_as
@@ -70,7 +71,7 @@ def _run(folder: Path, environment: dict[str, str]) -> NoReturn:
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
-        _redirect(folder / "process.log")
+        _redirect(folder / LOG)
         show_as(["labyard.runs.playbook_runner", str(folder)])
         code = carry_out(folder)
     except BaseException:  # the end of a process: whatever it was, it is said, and nothing runs after it

@@ -125,8 +125,8 @@ def read_configuration(role_path: Path, name: str) -> Configuration:
 
     Raises ConfigurationError if either file is missing, is no YAML or contradicts the other.
     """
-    texts = [_read(role_path / "meta" / file) for file in META_FILES]
-    return parse_configuration(name, *texts, place=f"{role_path}/")
+    specs, sidecar = (_read(role_path / "meta" / file) for file in META_FILES)
+    return parse_configuration(name, specs, sidecar, f"{role_path}/")
 
 
 def parse_configuration(name: str, specs_text: str, sidecar_text: str, place: str = "") -> Configuration:

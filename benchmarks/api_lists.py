@@ -1,0 +1,172 @@
+"""Lists of the REST interface as they grow: milliseconds for a page, over HTTP, one reader."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from labyard.app import create_app
+from labyard.context import session
+from labyard.models import db
+from labyard.models.base import begin_writing
+from labyard.settings import read_settings
+
+from .api_lists_data import fill
+from .console import load_test_helpers
+
+Size = tuple[int, int]  # deployments, commands
+
+SIZES: tuple[Size, ...] = ((10_000, 100_000), (100_000, 1_000_000))
+WANTED = 100.0  # ms: the 95th percentile of every list at the first size
+FLAT = 2.0  # by how much the median may grow while the rows grow tenfold
+_HALF = "2026-01-15T00:00:00Z"  # about half of the rows are older
+
+# What is asked for, by an admin and by a person who owns a hundredth of everything.
+QUESTIONS = (
+    ("admin", "deployments"),
+    ("admin", f"deployments?created_before={_HALF}"),
+    ("admin", "deployments?sort=name"),
+    ("admin", "deployments?search=d77"),
+    ("admin", "deployments?plan=rare"),
+    ("admin", "deployments?project=lab7"),
+    ("admin", "deployments?owner=person7"),
+    ("admin", "deployments?health=degraded"),
+    ("admin", "deployments?state=9"),
+    ("admin", "deployments?state=8"),
+    ("admin", "deployments?limit=200"),
+    ("admin", "commands"),
+    ("admin", f"commands?created_before={_HALF}"),
+    ("admin", "commands?state=9"),
+    ("admin", "commands?state=0"),
+    ("admin", "commands?phase=scale"),
+    ("admin", "commands?phase=remove"),
+    ("admin", "commands?plan=rare"),
+    ("admin", "commands?project=lab7"),
+    ("admin", "commands?owner=person7"),
+    ("admin", "commands?deployment=00000042"),
+    ("admin", "commands?limit=200"),
+    ("admin", "commands?limit=200&fields=id,state"),
+    ("person", "deployments"),
+    ("person", "deployments?sort=-updated_at"),
+    ("person", "commands"),
+    ("person", "commands?plan=rare"),
+    ("admin", "users"),
+    ("admin", "audit"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One question at one size, in milliseconds."""
+
+    middle: float
+    high: float  # 95th percentile
+
+
+def measure_lists(rounds: int = 40, sizes: Sequence[Size] = SIZES) -> bool:
+    """Measure on SQLite and on PostgreSQL, with a table for each; whether all are fast and flat."""
+    good = True
+    for name, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+        found = []
+        for size in sizes:
+            with opened() as environment:
+                found.append(_measure(environment, size, rounds))
+        good = _print_table(name, sizes, found) and good
+    return good
+
+
+@contextmanager
+def _sqlite() -> Iterator[dict[str, str]]:
+    yield {}
+
+
+@contextmanager
+def _postgresql() -> Iterator[dict[str, str]]:
+    from tests.services.postgres_server import PostgresServer
+
+    server = PostgresServer()
+    try:
+        server.start()
+        yield {"LABYARD_DATABASE_URL": server.url(server.create_database())}
+    finally:
+        server.remove()
+
+
+def _measure(database: Mapping[str, str], size: Size, rounds: int) -> dict[tuple[str, str], Measured]:
+    helpers = load_test_helpers()
+    with tempfile.TemporaryDirectory(prefix="labyard-bench-lists-") as folder:
+        home = Path(folder)
+        url = f"http://127.0.0.1:{helpers.free_port()}"
+        console = helpers.RunningConsole(url, home, {**helpers.console_environment(home), **database})
+        console.labyard("db", "upgrade")
+        keys = _fill(console.environment, size)
+        console.start("web")
+        try:
+            helpers.wait_until(lambda: _answers(url), 60, url)
+            return {ask: _ask(url, keys[ask[0]], ask[1], rounds) for ask in QUESTIONS}
+        finally:
+            console.stop("web")
+
+
+def _fill(environment: Mapping[str, str], size: Size) -> dict[str, str]:
+    app = create_app(read_settings(environment))
+    with app.app_context():
+        begin_writing()
+        keys = fill(session(), *size)
+        db.session.remove()
+        db.engine.dispose()
+    return keys
+
+
+def _ask(url: str, key: str, question: str, rounds: int) -> Measured:
+    """Ask for the first page and, where there is one, the next: both count."""
+    spent: list[float] = []
+    with requests.Session() as reader:
+        reader.headers["Authorization"] = f"Bearer {key}"
+        address = f"{url}/api/v1/{question}"
+        reader.get(address, timeout=60).raise_for_status()
+        for turn in range(rounds):
+            start = time.perf_counter()
+            answer = reader.get(address, timeout=60)
+            spent.append((time.perf_counter() - start) * 1000)
+            answer.raise_for_status()
+            if turn == 0 and "next" in answer.links:
+                address = url + answer.links["next"]["url"]
+    return Measured(statistics.median(spent), statistics.quantiles(spent, n=20)[18])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _print_table(
+    name: str, sizes: Sequence[Size], found: Sequence[Mapping[tuple[str, str], Measured]]
+) -> bool:
+    """Print the figures; whether each is below WANTED at the first size and flat from there."""
+    title = f"List pages over HTTP on {name}: milliseconds, median and 95th percentile"
+    table = Table("as", "list", title=title, title_justify="left", box=None)
+    for deployments, commands in sizes:
+        table.add_column(f"{deployments:,} / {commands:,}", justify="right")
+    table.add_column("growth", justify="right")
+    good = True
+    for role, question in QUESTIONS:
+        row = [figures[role, question] for figures in found]
+        growth = row[-1].middle / row[0].middle
+        fine = row[0].high <= WANTED and growth <= FLAT
+        good = good and fine
+        cells = [f"{m.middle:.1f}  {m.high:.1f}" for m in row]
+        table.add_row(role, question, *cells, f"{growth:.2f} ×{'' if fine else ' !'}")
+    Terminal(width=140).print(table)
+    return good
