@@ -87,6 +87,10 @@ test-integration: test-platform test-services ## Tests on a real swarm, of one n
 test-nodes: test-platform ## Those on a swarm of three nodes alone
 	pytest tests/nodes $(ARGS)
 
+.PHONY: test-faults
+test-faults: test-platform test-services ## A hundred kills at random moments; writes the table of docs/faults.md
+	$(VENV)/bin/python -m tests.faults $(ARGS)
+
 .PHONY: test-browser
 test-browser: test-platform test-chromium ## The console as a person sees it, in Chromium
 	pytest tests/browser $(ARGS)
@@ -96,7 +100,8 @@ AT_ONCE ?= -n 3 --dist loadgroup
 
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
-SUITES = tests/unit tests/repo tests/services tests/databases tests/integration tests/nodes tests/browser \
+SUITES = tests/unit tests/repo tests/services tests/databases tests/faults tests/integration tests/nodes \
+  tests/browser \
   $(shell docker stack deploy --help 2>/dev/null | grep -q -e --detach && echo tests/oracle)
 
 .PHONY: test-python

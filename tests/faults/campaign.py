@@ -41,14 +41,17 @@ class Kill:
     database: str
     about: str
     affected: list[str]  # commands that were under way
-    longest: float  # seconds from the end of the fault until the last of them had ended
+    over: datetime  # when what was killed was there again
+    longest: float = 0.0  # seconds from then until the last of the commands had ended
     by_itself: bool = True  # all of them were completed without a person
     findings: Findings = field(default_factory=Findings)
 
     def __str__(self) -> str:
         how = "by itself" if self.by_itself else "asked again"
         text = f"{self.database} {self.planned.kind} in {self.planned.phase} ({self.about})"
-        return f"{text}: {len(self.affected)} commands, {self.longest:.1f} s, {how} {self.findings.all() or ''}"
+        return (
+            f"{text}: {len(self.affected)} commands, {self.longest:.1f} s, {how} {self.findings.all() or ''}"
+        )
 
 
 @dataclass
@@ -61,21 +64,40 @@ class Campaign:
     params: Callable[[random.Random, str], dict[str, Any]]
     nodes: SwarmNodes | None = None
     moment: float = 2.0  # seconds: the longest time from the begin of a phase to the kill
+    overlap: int = 1  # kills whose commands may still be under way, the newest included
     journal: Journal = field(default_factory=Journal)
     calm: threading.Event = field(default_factory=threading.Event)
     _lives: list[Future[None]] = field(default_factory=list)
+    _open: list[Kill] = field(default_factory=list)
+    _settled: list[Kill] = field(default_factory=list)
 
     def carry_out(self, plan: Sequence[Planned], look: Look | None = None) -> tuple[list[Kill], Findings]:
         """Kill as planned, in a random order; what came of each, and what was found at the end."""
         chance = random.Random(self.seed)  # noqa: S311
         order = list(plan)
         chance.shuffle(order)
-        kills: list[Kill] = []
         with self._people():
             for planned in order:
-                kills.append(self._kill(planned, chance))
-                print(f"{len(kills)}/{len(order)} {kills[-1]}", flush=True)
-        return kills, judge_all(self.house, self.journal, look)
+                self._settle(self.overlap - 1)
+                self._open.append(self._kill(planned, chance))
+            self._settle(0)
+        return self._settled, judge_all(self.house, self.journal, look)
+
+    def _settle(self, open_: int) -> None:
+        """Wait until the commands of all kills but `open_` have ended, and judge what came of those."""
+        while len(self._open) > open_:
+            kill = wait_until(self._next_settled, FINAL_WITHIN, f"all have ended of {self._open}")
+            self._open.remove(kill)
+            kill.longest = self._longest(kill)
+            kill.by_itself = all(state == 5 for state in self._states(kill.affected))
+            kill.findings = judge_commands(self.house, self.journal, kill.affected)
+            self._settled.append(kill)
+            print(f"{len(self._settled)}. {kill}", flush=True)
+
+    def _next_settled(self) -> Kill | None:
+        self._look_at_people()
+        unfinished = set(self.house.unfinished())
+        return next((kill for kill in self._open if not unfinished & set(kill.affected)), None)
 
     @contextmanager
     def _people(self) -> Iterator[None]:
@@ -118,13 +140,7 @@ class Campaign:
             raise Missed(planned.phase)
         self.calm.clear()
         about = KINDS[planned.kind](Scene(self.house, aimed_at, chance, self.nodes))
-        over = datetime.now(UTC)
-        self.calm.set()
-        wait_until(lambda: not set(affected) & set(self.house.unfinished()), FINAL_WITHIN, self._late(affected))
-        kill = Kill(planned, self.house.database, about, affected, self._longest(affected, over))
-        kill.by_itself = all(state == 5 for state in self._states(affected))
-        kill.findings = judge_commands(self.house, self.journal, affected)
-        return kill
+        return Kill(planned, self.house.database, about, affected, datetime.now(UTC))
 
     def _somebody_in(self, phase: str) -> list[str]:
         self._look_at_people()
@@ -139,13 +155,10 @@ class Campaign:
         rows = dict(self.house.console.query("SELECT id, state FROM commands"))
         return [rows.get(command, -1) for command in commands]
 
-    def _longest(self, commands: Sequence[str], over: datetime) -> float:
+    def _longest(self, kill: Kill) -> float:
         rows = dict(self.house.console.query("SELECT id, finished_at FROM commands"))
-        times = [_moment(rows[command]) for command in commands if rows.get(command)]
-        return max([0.0, *((time - over).total_seconds() for time in times)])
-
-    def _late(self, affected: Sequence[str]) -> str:
-        return f"of {affected} all have ended: {self.house.logs()}"
+        times = [_moment(rows[command]) for command in kill.affected if rows.get(command)]
+        return max([0.0, *((time - kill.over).total_seconds() for time in times)])
 
 
 def _moment(value: Any) -> datetime:

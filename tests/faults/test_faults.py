@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .campaign import Campaign, Planned, resource_params
-from .house import Servers, open_house, open_servers
+from .house import Servers, open_house
 
 PLANS = {
     "sqlite": ["web install", "worker update", "starter install", "run remove", "ansible-playbook install"],
@@ -23,16 +22,6 @@ PLANS = {
         "postgresql remove",
     ],
 }
-
-
-@pytest.fixture
-def servers(request: pytest.FixtureRequest) -> Iterator[Servers | None]:
-    """PostgreSQL and Redis of the test's own, or None for SQLite."""
-    if request.param == "sqlite":
-        yield None
-        return
-    with open_servers() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("servers", ["sqlite", "postgresql"], indirect=True)

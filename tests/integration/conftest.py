@@ -44,7 +44,7 @@ def cheap_console(
     made.api_key = json.loads((home / "admin.json").read_text(encoding="utf-8"))["api_key"]
     made.start("web", "worker")
     try:
-        wait_until(lambda: is_ready(made), 60, f"{url}/readyz: {made.log('web')[-2000:]}")
+        wait_until(lambda: is_ready(made), 120, f"{url}/readyz: {made.log('web')[-2000:]}")
         yield made
     finally:
         made.stop(*list(made.processes))

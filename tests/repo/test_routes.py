@@ -20,6 +20,7 @@ OPEN = {
     "static": "styles and scripts of our pages",
     "bootstrap.static": "styles and scripts of Bootstrap",
     "openapi.spec": "the description of the interface; it holds no data",
+    "api_docs.show_docs": "the same for people",
     "pages.sign_in": "the way in",
     "probes.healthz": "asked by supervisors, which have no account",
     "probes.readyz": "asked by supervisors, which have no account",

@@ -20,6 +20,8 @@ PUBLIC_HOSTS = {
     "deb.debian.org",
     "docs.ansible.com",
     "docs.docker.com",
+    "example.net",
+    "example.org",
     "github.com",
     "json-schema.org",
     "packages.debian.org",

@@ -20,7 +20,7 @@ TITLES = {
     "remove": "Remove",
 }
 _HEALTH = {"stop": "stopped", "remove": "missing"}
-_STEPS = ("Work", "Hand over the result")
+_STEPS = ("Work", "Say the words", "Hand over the result")
 
 # The options of install; what other phases take of them.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -42,7 +42,10 @@ _TAKES = {
 
 
 def write_collection(folder: Path) -> Path:
-    """Write the collection and an ansible.cfg that finds it below `folder`; the path of that."""
+    """Write the collection and an ansible.cfg that finds it below `folder`; the path of that.
+
+    What a deployment says is written to the file `said/ID` there.
+    """
     role = folder.joinpath("collections", "ansible_collections", *NAME.split(".")[:2], "roles", "sleeper")
     documents: dict[str, Any] = {
         "defaults/main.yml": {f"sleeper_{name}": about["default"] for name, about in _OPTIONS.items()},
@@ -56,8 +59,9 @@ def write_collection(folder: Path) -> Path:
                 for phase, title in TITLES.items()
             },
         },
-        **{f"tasks/{phase}.yml": _tasks(phase) for phase in TITLES},
+        **{f"tasks/{phase}.yml": _tasks(phase, folder / "said") for phase in TITLES},
     }
+    (folder / "said").mkdir()
     for name, document in documents.items():
         path = role / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +77,7 @@ def _spec(phase: str) -> dict[str, Any]:
     return {"short_description": TITLES[phase], "options": options}
 
 
-def _tasks(phase: str) -> list[dict[str, Any]]:
+def _tasks(phase: str, said: Path) -> list[dict[str, Any]]:
     result = {
         "services": [],
         "endpoints": [],
@@ -91,6 +95,15 @@ def _tasks(phase: str) -> list[dict[str, Any]]:
         },
         {
             "name": _STEPS[1],
+            "ansible.builtin.copy": {
+                "content": "{{ sleeper_words }}\n",
+                "dest": f"{said}/{{{{ labyard_deployment.id }}}}",
+                "mode": "0600",
+            },
+            "when": phase in ("install", "update"),
+        },
+        {
+            "name": _STEPS[2],
             "ansible.builtin.set_stats": {"data": {"labyard_result": result}, "aggregate": False},
             "register": "__sleeper_handed_over",
         },

@@ -36,6 +36,10 @@ def split_url(url: str) -> tuple[str, str, int, str]:
         port = parts.port
     except ValueError as error:
         raise AddressError(f"cannot be read: {error}") from error
+    try:
+        (parts.hostname or "").encode("idna")  # as TLS will want it
+    except UnicodeError as error:
+        raise AddressError("must name a host; this is no valid name of one") from error
     if parts.scheme not in ("http", "https"):
         raise AddressError("must begin with https:// or http://")
     if not parts.hostname:

@@ -32,7 +32,13 @@ from .notices.delivery import Transports, deliver_due
 from .notices.mail import Mailer
 from .notices.posting import Poster
 from .queueing import open_queue
-from .runs.claim import commands_left_here, commands_to_look_at, lease_clock, release_commands
+from .runs.claim import (
+    cancelled_commands,
+    commands_left_here,
+    commands_to_look_at,
+    lease_clock,
+    release_commands,
+)
 from .runs.folder import play_environment
 from .runs.process import warm_up
 from .runs.retention import find_old_runs, remove_folders
@@ -91,15 +97,17 @@ def beat(name: str, concurrency: int) -> None:
 def sweep(call: Callable[[], None], take_over: Callable[[str], None]) -> None:
     """Do without messages what they should have told: one may have been lost, or a worker has died.
 
-    `call` wakes a hand of this worker if something waits; runs of this host that nobody watches are
-    handed to `take_over`, each in a thread of its own: they go on already, so they take no place.
+    `call` wakes a hand of this worker if something waits. Runs of this host that nobody watches, and
+    commands that were cancelled while they waited, are handed to `take_over`, each in a thread of its
+    own: they take no place.
     """
     clock = lease_clock(session())
     for owner in _dead_owners():
         begin_writing()
         release_commands(session(), owner, clock)
         session().commit()
-    for command_id in commands_left_here(session(), this_host(), clock):
+    left = commands_left_here(session(), this_host(), clock)
+    for command_id in (*left, *cancelled_commands(session(), clock)):
         threading.Thread(target=take_over, args=(command_id,), name="take-over", daemon=True).start()
     if commands_to_look_at(session(), clock):
         call()
@@ -152,7 +160,9 @@ def _dead_owners() -> list[str]:
     mine = f"{socket.gethostname()[:40]}:"
     unfinished = Command.state.in_((State.INITIATED, State.PENDING))
     owners = session().scalars(
-        select(Command.lease_owner).where(unfinished, Command.lease_owner.startswith(mine)).distinct()
+        select(Command.lease_owner)
+        .where(unfinished, Command.lease_owner.startswith(mine, autoescape=True))
+        .distinct()
     )
     return [owner for owner in owners if owner and not psutil.pid_exists(int(owner.rpartition(":")[2]))]
 

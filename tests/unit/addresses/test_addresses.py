@@ -34,6 +34,8 @@ def test_good_url_is_taken_apart(url: str, parts: tuple[str, str, int, str]) -> 
         ("https://exämple.org/", "letters beyond ASCII"),
         ("https://example.org:99999/", "cannot be read"),
         ("https://[::1/", "cannot be read"),
+        ("https://" + "a" * 64 + ".test/", "no valid name"),
+        ("https://a..test/", "no valid name"),
         ("https://example.org/" + "a" * 2000, "longer than"),
     ],
 )

@@ -37,6 +37,7 @@ EVERYBODY = {
     "revoke_own_key",
     "list_webhooks",
     "make_webhook",
+    "list_volumes",
 }
 OWNER_AND_ADMINS = {
     "show_one_deployment",
@@ -47,6 +48,8 @@ OWNER_AND_ADMINS = {
     "list_events",
     "cancel_command",
     "retry_failed_command",
+    "delete_volume",
+    "forget_volume",
 }
 OWNER_ALONE = {
     "open_deployment": 403,  # what an admin gets: they see it, but do not get in
@@ -123,7 +126,15 @@ def place(client: FlaskClient) -> dict[str, str]:
     command.deployment.endpoints = [{"name": "JupyterLab", "url": "http://127.0.0.1:1", "access": "token"}]
     hook = Webhook(owner_id=ada.id, url="https://example.org/", sealed_secret="")
     orphan = Orphan(kind="network", ident="n", deployment_id="", detail="", confirmed=True)
-    session().add_all([hook, orphan])
+    removed = Deployment(
+        name="removed",
+        owner=ada,
+        project=ada.projects[0],
+        plan=command.deployment.plan,
+        state=State.REMOVED,
+        volumes=[{"name": "kept_home", "kept": True}],
+    )
+    session().add_all([hook, orphan, removed])
     session().flush()
     found = {
         "deployment_id": document["deployment"]["id"],
@@ -131,6 +142,7 @@ def place(client: FlaskClient) -> dict[str, str]:
         "webhook_id": hook.id,
         "orphan_id": str(orphan.id),
         "username": "zoe",
+        "volume_name": "kept_home",
     }
     session().commit()
     create_key_of("zoe", make_person("zoe"))

@@ -64,7 +64,7 @@ def files_of(found: FetchedConfiguration) -> set[str]:
         ({"repository": "https://me:word@git.example.org/r.git"}, "source.repository"),
         ({"repository": "https://git.example.org:444/r.git"}, "source.repository"),
         ({"repository": "https://other.example.org/r.git"}, "source.repository"),
-        ({"repository": "https://git.example.org.evil.org/r.git"}, "source.repository"),
+        ({"repository": "https://git.example.org.evil.test/r.git"}, "source.repository"),
         ({"repository": "https://git.example.org/r.git?x=1"}, "source.repository"),
         ({"repository": "https://git.example.org/r.git#x"}, "source.repository"),
         ({"repository": ""}, "source.repository"),

@@ -78,7 +78,7 @@ def test_person_at_the_limit_waits_and_is_told_why(ada: User) -> None:
     assert next_commands(session(), 1) == [third.id]
     place = find_place(session(), second, 1)
     assert place.position == 2
-    assert "ada has 1 commands running" in place.reason
+    assert "ada has a command running" in place.reason
     assert queue_position(session(), third, 1) == 1
     assert queue_position(session(), first, 1) is None
 

@@ -175,3 +175,18 @@ def test_fault_of_the_program_ends_the_command_in_words(person: User) -> None:
     assert (command.state, command.reason) == (State.FAILED, "error")
     assert command.id in command.message
     assert command.deployment.state == State.FAILED
+
+
+def test_command_that_never_ran_leaves_a_deployment_that_was_well_as_it_was(person: User) -> None:
+    deployment = install(person).deployment
+    begin_writing()
+    command = submit_command(
+        session(), person, CommandRequest("update", deployment=deployment.id), context().sealer
+    )
+    fence = claim_command(session(), command.id, "worker")
+    assert fence is not None
+    assert deployment.state == State.PENDING
+    fail_command(session(), command.id, fence, "no-capacity", "No node has 9 GiB free now.")
+    session().commit()
+    assert (command.state, command.reason) == (State.FAILED, "no-capacity")
+    assert (deployment.state, deployment.message) == (State.COMPLETED, "It runs.")

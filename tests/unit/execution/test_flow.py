@@ -227,6 +227,32 @@ def test_full_disk_lets_the_command_wait_with_the_reason_and_go_on_later(
     assert fresh(command).state == State.COMPLETED
 
 
+def test_process_that_cannot_be_started_now_is_started_later_and_counts_as_no_lost_run(
+    person: User, plays: Plays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(start, "start_process", refuse)
+    command = issue(person)
+    for _ in range(3):
+        begin_writing()
+        session().execute(update(Command).values(lease_until=None))
+        session().commit()
+        assert see_through_next("worker")
+        command = fresh(command)
+        assert "temporarily unavailable" in command.message
+    assert list(context().settings.runs.iterdir()) == [], "no secret stays behind"
+    monkeypatch.setattr(start, "start_process", plays.start)
+    begin_writing()
+    session().execute(update(Command).values(lease_until=None))
+    session().commit()
+    see_through_next("worker")
+    command = fresh(command)
+    assert command.state == State.COMPLETED
+    assert [run.status for run in command.runs] == [*["not-started"] * 3, "successful"]
+
+
 def test_fault_that_does_not_pass_fails_the_command(
     person: User, plays: Plays, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -265,6 +265,20 @@ def test_mail_is_sent_to_who_wants_it(person: User) -> None:
     assert notices()[0].sent_at is not None
 
 
+def test_message_that_trips_over_a_fault_of_ours_holds_up_no_other(
+    person: User, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, _ = hook(person, receiver.url(path="/bad"))
+    hook(person, receiver.url(path="/good"))
+    bad.sealed_secret = context().sealer.seal({"secret": "whsec_"})  # no key to sign with
+    ended(person)
+    assert deliver() == 2
+    assert [path for path, _, _ in receiver.got] == ["/good"]
+    (error,) = [n.error for n in notices() if n.webhook_id == bad.id]
+    assert "made a mistake" in error
+    assert "unexpected error" in caplog.text
+
+
 def test_mail_without_a_server_waits_with_the_reason(person: User) -> None:
     person.email, person.mail_on_end = "ada@example.org", True
     session().commit()

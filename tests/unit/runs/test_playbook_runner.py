@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from labyard.artifacts.events import event_text, read_events
 from labyard.runs.lifeline import throw_lifeline
-from labyard.runs.process import end_process, start_process
+from labyard.runs.process import end_leftovers, end_process, start_process
 from labyard.runs.redact import MARK
 from tests.conftest import wait_until
 from tests.unit.runs.plays import (
@@ -23,6 +24,13 @@ from tests.unit.runs.plays import (
 )
 
 Tasks = list[dict[str, object]]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path) -> Iterator[None]:
+    """Whatever a test leaves running is ended."""
+    yield
+    end_leftovers(tmp_path)
 
 
 def carry_out(place: Path, tasks: Tasks | None) -> PreparedRun:

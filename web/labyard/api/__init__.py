@@ -17,7 +17,9 @@ def register(app: APIFlask) -> None:
         people,
         plans,
         probes,
+        reading_page,
         users,
+        volumes,
         webhooks,
     )
     from .hooks import install_hooks
@@ -30,3 +32,4 @@ def register(app: APIFlask) -> None:
         install_hooks(blueprint)
     app.register_blueprint(blueprint)
     app.register_blueprint(probes.blueprint)
+    app.register_blueprint(reading_page.blueprint)

@@ -32,6 +32,7 @@ _TAGS = {
     "user": "You",
     "users": "People and projects",
     "projects": "People and projects",
+    "volumes": "Deployments",
     "webhooks": "Webhooks",
     "audit": "Operations",
     "workers": "Operations",
@@ -43,6 +44,7 @@ _IDS = {
     "webhook_id": fields.WEBHOOK_ID,
     "notice_id": fields.NOTICE_ID,
     "username": fields.USERNAME,
+    "volume_name": fields.VOLUME_NAME,
 }
 _NAMES = {"plans": fields.PLAN_NAME, "projects": fields.PROJECT_NAME}  # of `name`, by resource; else a key's
 # What may be tied to a version, and what has an ETag.

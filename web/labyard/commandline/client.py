@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from labyard.errors import DomainError, InvalidInput, Unavailable
 
-_TIMEOUT = 30  # seconds for one call
-_LOOK_EVERY = 0.5  # seconds between looks at a command
+_TIMEOUT = (10, 30)  # seconds to connect, and between two bytes of an answer
+_PAGE = 200  # rows
+_LONGEST_PAUSE = 30  # seconds; of what the console asks for in Retry-After
+
+
+class Refused(DomainError):
+    """The console's refusal, in its own words; `status` is that of its answer."""
+
+    def __init__(self, status: int, detail: str, errors: Mapping[str, str] | None = None):
+        super().__init__(detail, errors)
+        self.status = status
+
+
+class _Patience(Retry):
+    """Repeats what got no answer, and what is answered with: come again later."""
+
+    RETRY_AFTER_STATUS_CODES = frozenset({409, 429, 503})
 
 
 @dataclass(frozen=True)
@@ -24,44 +43,100 @@ class Console:
 
     url: str
     key: str = field(repr=False)
+    verify: bool | str = True  # or the file with the authorities that are trusted
 
-    def call(self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None) -> Any:
-        """The answer's document; raises DomainError with the console's own words."""
+    @cached_property
+    def http(self) -> requests.Session:
+        """One connection for all calls; each is repeated up to three times within about three seconds.
+
+        That is safe for every method: changes carry an Idempotency-Key.
+        """
+        session = requests.Session()
+        session.trust_env = True
+        patience = _Patience(
+            total=3,
+            backoff_factor=0.5,
+            status_forcelist=(502, 503, 504),
+            allowed_methods=None,
+            raise_on_status=False,
+            retry_after_max=_LONGEST_PAUSE,
+        )
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=patience))
+        session.verify = self.verify
+        return session
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        *,
+        match: int | str | None = None,
+    ) -> Any:
+        """The answer's document; None where there is none. `match`: the version that is to be changed.
+
+        Raises Refused with the console's own words, Unavailable if it does not answer.
+        """
+        headers = {"Idempotency-Key": str(uuid.uuid4())} if method != "GET" else {}
+        if match is not None:
+            headers["If-Match"] = f'"{match}"'
+        answer = self.request(method, path, headers, json=body, params=_clean(query))
+        return read_answer(answer, self.url)
+
+    def items(self, path: str, query: Mapping[str, Any] | None = None, most: int = 0) -> dict[str, Any]:
+        """A list, page after page: at most `most` rows (0: all of them), and `next` if there are more."""
+        found: list[dict[str, Any]] = []
+        for page in self._pages(path, dict(query or {}), most):
+            found.extend(page["items"])
+            if most and len(found) >= most:
+                return {"items": found[:most], "next": page["next"]}
+        return {"items": found, "next": None}
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], **options: Any
+    ) -> requests.Response:
+        """One HTTP request below `/api/v1/`; raises Unavailable if nobody answers."""
+        address = f"{self.url.rstrip('/')}/api/v1/{quote(path)}"
         try:
-            answer = requests.request(
+            return self.http.request(
                 method,
-                f"{self.url.rstrip('/')}/api/v1/{path}",
-                json=body,
-                params=query,
-                headers={"Authorization": f"Bearer {self.key}"},
-                timeout=_TIMEOUT,
+                address,
+                headers={**headers, "Authorization": f"Bearer {self.key}"},
+                allow_redirects=False,  # the key goes to no other address
+                **{"timeout": _TIMEOUT, **options},
             )
-        except requests.RequestException as error:
-            raise Unavailable(f"The console at {self.url} does not answer. Is it running?") from error
-        try:
-            document = answer.json()
-        except ValueError as error:
+        except requests.exceptions.SSLError as error:
             raise Unavailable(
-                f"{self.url} answers, but it is no Labyard console ({answer.status_code})."
+                f"The certificate of {self.url} is not trusted: name the authority that signed it in "
+                "LABYARD_CA_PATH."
             ) from error
-        if not answer.ok:
-            raise DomainError(str(document.get("detail") or answer.reason), document.get("errors"))
-        return document
+        except (requests.RequestException, ValueError) as error:
+            raise Unavailable(f"The console at {self.url} does not answer. Is it running?") from error
 
-    def wait(self, command_id: str, timeout: float, show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """The command once it has ended; `show` gets it at every look. Raises Unavailable after
-        `timeout` seconds; the command goes on."""
-        deadline = time.monotonic() + timeout
+    def _pages(self, path: str, query: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
+        query["limit"] = min(most, _PAGE) if most else _PAGE
         while True:
-            command: dict[str, Any] = self.call("GET", f"commands/{command_id}")
-            show(command)
-            if command["state"] not in (0, 1):
-                return command
-            if time.monotonic() > deadline:
-                raise Unavailable(
-                    f"The command {command_id} has not ended within {timeout:g} s; it goes on in the console."
-                )
-            time.sleep(_LOOK_EVERY)
+            page = self.call("GET", path, query=query)
+            yield page
+            if not page["next"]:
+                return
+            query["cursor"] = page["next"]
+
+
+def read_answer(answer: requests.Response, url: str) -> Any:
+    """The document of `answer`; raises Refused for an error, Unavailable for what no console says."""
+    if answer.status_code == 204:
+        return None
+    try:
+        document = answer.json()
+    except ValueError as error:
+        raise Unavailable(f"{url} answers, but it is no Labyard console ({answer.status_code}).") from error
+    if answer.status_code >= 300:
+        words = document if isinstance(document, dict) else {}
+        raise Refused(answer.status_code, str(words.get("detail") or answer.reason), words.get("errors"))
+    return document
 
 
 def find_console(environ: Mapping[str, str] | None = None) -> Console:
@@ -85,4 +160,12 @@ def find_console(environ: Mapping[str, str] | None = None) -> Console:
         raise InvalidInput(
             f"No console is known: set LABYARD_URL and LABYARD_API_KEY, or make {path} with url and api_key."
         )
-    return Console(url, key)
+    return Console(url, key, env.get("LABYARD_CA_PATH") or True)
+
+
+def _clean(query: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in (query or {}).items()
+        if value is not None
+    }

@@ -100,7 +100,8 @@ def find_place(
     own = next(q for q in queues if q.issuer_id == command.issuer_id)
     if own.full:
         who = command.issuer.username
-        reason = f"{who} has {own.running} commands running, as many as may run at once: it starts after one."
+        running = "a command" if own.running == 1 else f"{own.running} commands"
+        reason = f"{who} has {running} running, as many as may run at once: it starts when one has ended."
     elif position > 1:
         before = "one command goes" if position == 2 else f"{position - 1} commands go"
         reason = f"It waits for a worker; {before} before it."

@@ -188,7 +188,10 @@ def _change_deployment(
     deployment = command.deployment
     deployment.updated_at = clock()
     if result is None:
-        if command.changes_deployment:
+        if command.changes_deployment and not command.runs and _was_well(command):
+            # Nothing was done, so nothing is broken.
+            deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.COMPLETED)
+        elif command.changes_deployment:
             deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.FAILED)
             deployment.message = message
         return
@@ -221,6 +224,12 @@ def show_health(deployment: Deployment, services: Sequence[ServiceView], clock: 
         }
         for s in services
     ]
+
+
+def _was_well(command: Command) -> bool:
+    """Whether what was done with the deployment before `command` had succeeded."""
+    before = next((c for c in command.deployment.commands if c.changes_deployment and c is not command), None)
+    return before is not None and before.state == State.COMPLETED
 
 
 def _take_result(deployment: Deployment, result: Mapping[str, Any], clock: Clock) -> None:

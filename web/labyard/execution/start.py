@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.resources import Needs, read_needs
 from labyard.catalog.plans import configuration_of, spec_of
 from labyard.catalog.sources import fetch_configuration
+from labyard.clock import utc_now
 from labyard.commands.preflight import NEEDS_ROOM
 from labyard.context import context, session
 from labyard.deployments.nodes import find_lack
@@ -70,17 +73,22 @@ def start_run(claim: Claim) -> StartedRun:
         commit = _prepare(folder, command)
     except OSError as error:
         raise _explain(error) from error
-    begin_writing()
-    command = begin_command(session(), claim.command_id, claim.fence, str(folder), this_host())
-    command.source_commit = commit or command.source_commit
-    run_id = command.runs[-1].id
-    session().commit()
+    try:
+        begin_writing()
+        command = begin_command(session(), claim.command_id, claim.fence, str(folder), this_host())
+        command.source_commit = commit or command.source_commit
+        run_id = command.runs[-1].id
+        session().commit()
+    except OperationalError:
+        shutil.rmtree(folder, ignore_errors=True)  # nobody would find it, and it holds secrets
+        raise
     # The row is there before the process: whoever takes over finds what was started.
     if is_shared():
         prolong(folder)
     try:
         process, child = start_process(folder, play_environment(context().settings, folder))
     except OSError as error:
+        _never_began(claim, run_id, folder)
         raise _explain(error) from error
     try:
         begin_writing()
@@ -93,6 +101,16 @@ def start_run(claim: Claim) -> StartedRun:
         end_process(process)
         raise
     return StartedRun(run_id, folder, process, child)
+
+
+def _never_began(claim: Claim, run_id: int, folder: Path) -> None:
+    """Write that the run has no process and will have none: the next try is one of its own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    begin_writing()
+    hold_command(session(), claim.command_id, claim.fence)
+    run = session().get_one(Run, run_id)
+    run.ended_at, run.status = utc_now(), "not-started"
+    session().commit()
 
 
 def _prepare(folder: Path, command: Command) -> str:

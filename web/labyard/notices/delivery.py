@@ -109,6 +109,10 @@ def send(message: Outgoing, transports: Transports, now: datetime) -> Answer:
         return Answer(transports.poster.post(message.address, message.secret, message.id, message.body, now))
     except NotSent as error:
         return Answer(error.status, str(error)[:_LONGEST_ERROR])
+    except Exception as error:
+        # A message that trips over a fault of ours must not hold up the others in its batch.
+        log.exception("notice %s met an unexpected error", message.id)
+        return Answer(None, f"Labyard itself made a mistake ({type(error).__name__}).")
 
 
 def record_answer(session: Session, message: Outgoing, answer: Answer, now: datetime) -> None:

@@ -57,7 +57,7 @@ class Poster:
             with self._connection(scheme, host, port, addresses) as connection:
                 connection.request("POST", target, text.encode(), signed_headers(secret, ident, text, now))
                 status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise NotSent(f"{host} did not answer: {_explain(error, self.deadline)}") from error
         if not 200 <= status < 300:
             hint = "; redirects are not followed" if 300 <= status < 400 else ""
@@ -89,7 +89,7 @@ class Poster:
             # The end of a connection that was cut can look like the end of an answer.
             if expired.is_set():
                 raise TimeoutError
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if expired.is_set():
                 raise TimeoutError from error
             raise

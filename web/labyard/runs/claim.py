@@ -162,6 +162,17 @@ def commands_left_here(session: Session, host: str, clock: Clock = utc_now) -> l
     return list(session.scalars(query.order_by(Command.created_at)))
 
 
+def cancelled_commands(session: Session, clock: Clock = utc_now) -> list[str]:
+    """Ids of commands that were cancelled while they waited: to end them takes no place of a worker."""
+    runs = select(Run.id).where(Run.command_id == Command.id, Run.ended_at.is_(None)).exists()
+    query = (
+        select(Command.id)
+        .where(Command.state.in_(_UNFINISHED), Command.cancel_requested.is_(True))
+        .where(_free(clock(), LEASE), ~runs)
+    )
+    return list(session.scalars(query))
+
+
 # A row without a host is older than the column: its host is the only one there was.
 _is_open_run = and_(Run.command_id == Command.id, Run.ended_at.is_(None))
 

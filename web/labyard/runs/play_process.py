@@ -12,6 +12,7 @@ started as a new program after all.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -29,6 +30,9 @@ from ansible.cli import playbook
 from .title import show_as
 
 _HIGHEST_DESCRIPTOR = 1 << 20
+# Each worker that Ansible forks copies the memory that the collector of garbage looks through, and there is
+# next to none to collect.
+_SELDOM = (50_000, 20, 100)
 
 
 def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
@@ -74,6 +78,7 @@ def _become_ansible(command: str, args: Sequence[str], environment: Mapping[str,
         os.environ.update(environment)
         sys.argv = [shutil.which(command) or command, *args]
         show_as(sys.argv)
+        gc.set_threshold(*_SELDOM)
         constants.DEFAULT_LOCAL_TMP = _temporary_folder()
         playbook.main(sys.argv)
     except SystemExit as end:

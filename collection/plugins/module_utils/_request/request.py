@@ -169,7 +169,7 @@ def _plan_faults(entry: Mapping[str, Any], place: str) -> dict[str, str]:
         )
     if not _matches(_CONFIGURATION_NAME, entry.get("configuration")):
         errors[f"{place}.configuration"] = "must be the full name of a role: namespace.collection.role"
-    kinds = {
+    kinds: dict[str, tuple[Any, str]] = {
         "fixed": (Mapping, "a mapping"),
         "shapes": (Mapping, "a mapping"),
         "visible": (bool, "true or false"),
