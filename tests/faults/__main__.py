@@ -7,6 +7,7 @@ Redis, and the notebook on an engine that is killed, on SQLite and then on Postg
 from __future__ import annotations
 
 import argparse
+import math
 import secrets
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from .campaign import Campaign, Kill, Planned, resource_params
 from .house import open_house, open_servers
+from .judge import Look
 from .notebook import find_orphans, look_at_swarm, notebook_params, open_node, open_notebook_house
 from .report import problems, table, write_table
 
@@ -28,6 +30,8 @@ PHASES = ("install", "update", "remove")
 PROCESSES = ("web", "worker", "starter", "run", "ansible-playbook")
 SERVERS = ("postgresql", "redis")
 _LANES = ("sqlite", "postgresql", "notebook")
+#: Campaigns that come one after the other in the lane of each.
+_PARTS = {"sqlite": 1, "postgresql": 1, "notebook, sqlite": 2, "notebook, postgresql": 2}
 
 
 @dataclass
@@ -45,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of what is random")
     parser.add_argument("--rounds", type=int, default=3, help="kills of each kind, phase and database")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="nothing is killed after that")
     parser.add_argument("--lanes", nargs="*", choices=_LANES, default=_LANES, help="campaigns to carry out")
     parser.add_argument("--no-table", action="store_true", help="print the table and leave docs/ alone")
     given = parser.parse_args()
@@ -53,7 +58,7 @@ def main() -> int:
     lanes = {"sqlite": _lane_sqlite, "postgresql": _lane_postgresql, "notebook": _lane_notebook}
     with tempfile.TemporaryDirectory(prefix="labyard-faults-") as place, ThreadPoolExecutor() as pool:
         running = [
-            pool.submit(lanes[name], Path(place), given.seed + number, given.rounds, done)
+            pool.submit(lanes[name], Path(place), given.seed + number, given, done)
             for number, name in enumerate(given.lanes)
         ]
         for lane in running:
@@ -66,35 +71,42 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _lane_sqlite(place: Path, seed: int, rounds: int, done: Results) -> None:
+def _lane_sqlite(place: Path, seed: int, given: argparse.Namespace, done: Results) -> None:
     with open_house(place / "sqlite") as house:
         campaign = Campaign(house, seed, people=4, params=resource_params, overlap=3)
-        _take(done, "sqlite", campaign, _plan(PROCESSES, rounds))
+        _take(done, "sqlite", campaign, _plan(PROCESSES), given)
 
 
-def _lane_postgresql(place: Path, seed: int, rounds: int, done: Results) -> None:
+def _lane_postgresql(place: Path, seed: int, given: argparse.Namespace, done: Results) -> None:
     with open_servers() as servers, open_house(place / "postgresql", servers) as house:
         campaign = Campaign(house, seed, people=4, params=resource_params, overlap=3)
-        _take(done, "postgresql", campaign, _plan((*PROCESSES, *SERVERS), rounds))
+        _take(done, "postgresql", campaign, _plan((*PROCESSES, *SERVERS)), given)
 
 
-def _lane_notebook(place: Path, seed: int, rounds: int, done: Results) -> None:
-    plan = _plan(("dockerd",), max(1, rounds - 1))
+def _lane_notebook(place: Path, seed: int, given: argparse.Namespace, done: Results) -> None:
     with open_node(place / "node") as nodes, ExitStack() as stack:
+        look = partial(look_at_swarm, nodes)
         for number, servers in enumerate((None, stack.enter_context(open_servers()))):
             folder = place / f"notebook-{number}"
             with open_notebook_house(folder, nodes, servers) as house:
                 campaign = Campaign(house, seed + number, 2, notebook_params, nodes, moment=5.0)
-                _take(done, f"notebook, {house.database}", campaign, plan, partial(look_at_swarm, nodes))
+                _take(done, f"notebook, {house.database}", campaign, _plan(("dockerd",)), given, look)
                 done.orphans.append(find_orphans(house, nodes))
 
 
-def _plan(kinds: Sequence[str], rounds: int) -> list[Planned]:
-    return [Planned(kind, phase) for kind in kinds for phase in PHASES] * rounds
+def _plan(kinds: Sequence[str]) -> list[Planned]:
+    return [Planned(kind, phase) for kind in kinds for phase in PHASES]
 
 
-def _take(done: Results, name: str, campaign: Campaign, plan: Sequence[Planned], look: object = None) -> None:
-    kills, found = campaign.carry_out(plan, look)  # type: ignore[arg-type]
+def _take(
+    done: Results,
+    name: str,
+    campaign: Campaign,
+    plan: Sequence[Planned],
+    given: argparse.Namespace,
+    look: Look | None = None,
+) -> None:
+    kills, found = campaign.carry_out(plan, look, given.rounds, given.minutes * 60 / _PARTS[name])
     done.kills += kills
     done.ends[name] = found.all()
     done.refused += campaign.journal.refused

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -71,13 +73,24 @@ class Campaign:
     _open: list[Kill] = field(default_factory=list)
     _settled: list[Kill] = field(default_factory=list)
 
-    def carry_out(self, plan: Sequence[Planned], look: Look | None = None) -> tuple[list[Kill], Findings]:
-        """Kill as planned, in a random order; what came of each, and what was found at the end."""
+    def carry_out(
+        self,
+        plan: Sequence[Planned],
+        look: Look | None = None,
+        rounds: int = 1,
+        seconds: float = math.inf,
+    ) -> tuple[list[Kill], Findings]:
+        """Kill as planned, each round in another random order; what came of each, and what the end showed.
+
+        Nothing more is killed after `seconds`.
+        """
+        end = time.monotonic() + seconds
         chance = random.Random(self.seed)  # noqa: S311
-        order = list(plan)
-        chance.shuffle(order)
+        order = [planned for _ in range(rounds) for planned in chance.sample(plan, len(plan))]
         with self._people():
             for planned in order:
+                if time.monotonic() > end:
+                    break
                 self._settle(self.overlap - 1)
                 self._open.append(self._kill(planned, chance))
             self._settle(0)

@@ -48,7 +48,8 @@ def open_notebook_house(folder: Path, nodes: SwarmNodes, servers: Servers | None
         DOCKER_HOST=options["docker_host"],
         DOCKER_TLS_VERIFY="1",
         DOCKER_CERT_PATH=str(nodes.folder),
-        REQUESTS_CA_BUNDLE="",  # else that would count, and not the node's own authority
+        REQUESTS_CA_BUNDLE="",  # else these would count, and not the node's own authority
+        CURL_CA_BUNDLE="",
     ) as house:
         plans = REPOSITORY / "inventories" / "local" / "plans.yml"
         (plan,) = yaml.safe_load(plans.read_text(encoding="utf-8"))

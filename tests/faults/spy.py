@@ -16,7 +16,7 @@ from .house import House, Servers
 
 #: The files of a console that are there to hold a secret; only their owner can read them.
 _KEPT = ("admin.json", "secret_key")
-_LOOK_EVERY = 0.1  # seconds
+_LOOK_EVERY = 0.3  # seconds
 
 
 class Spy:

@@ -158,7 +158,7 @@ def test_command_line_refuses_in_the_words_of_the_console(console: RunningConsol
         json.dumps(params),
         check=False,
     )
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     for field, words in told.json()["errors"].items():
         assert f"{field}: {words}" in refused.stderr
 

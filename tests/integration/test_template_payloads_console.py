@@ -67,7 +67,7 @@ def test_command_line_refuses_payloads(console: RunningConsole, unique: str, mar
             ("--service", PLAN, "--name", unique, "-p", f"{payload}=x"),
         ):
             done = console.labyard("deployservice", *arguments, check=False)
-            assert done.returncode == 1, done.stdout
+            assert done.returncode == 2, done.stdout
             assert "Traceback" not in done.stderr
     assert not mark.exists()
 

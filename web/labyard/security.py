@@ -11,14 +11,15 @@ from apiflask import APIFlask, HTTPError
 from flask import Request, Response, g, jsonify, redirect, render_template, request, url_for
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from .accounts.keys import find_living_key
 from .context import session
-from .errors import DomainError, NotFound, Unauthorized, Unavailable
+from .errors import Conflict, DomainError, NotFound, Unauthorized, Unavailable
 from .models import User, db
+from .models.opening import is_taken
 from .web_requests import end_request, request_id, undo_request
 
 API_PREFIX = "/api/"
@@ -52,6 +53,7 @@ def install_security(app: APIFlask) -> None:
     app.register_error_handler(HTTPException, _answer_http_error)
     for away in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(away, _answer_no_database)
+    app.register_error_handler(IntegrityError, _answer_collision)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -201,6 +203,14 @@ def _answer_no_database(error: Exception) -> Any:
     logging.getLogger(__name__).error("request %s: %s", request_id(), error)
     away = Unavailable("The database does not answer. Try again in a moment.", retry_after=5)
     return _answer_domain_error(away)
+
+
+def _answer_collision(error: IntegrityError) -> Any:
+    """Two requests looked, found a name free and took it; the database lets one of them have it."""
+    if not is_taken(error):
+        return _answer_unexpected(error)
+    collision = Conflict("Somebody else has made the same thing at the same moment. Load it and try again.")
+    return _answer_domain_error(collision)
 
 
 def _answer_unexpected(error: Exception) -> Any:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from .addresses import read_networks
 from .catalog.refresh import refresh_sources
+from .catalog.sources import remove_leftovers
 from .clock import utc_now
 from .context import context, session
 from .crew import Crew
@@ -31,6 +33,7 @@ from .models.base import begin_writing
 from .notices.delivery import Transports, deliver_due
 from .notices.mail import Mailer
 from .notices.posting import Poster
+from .notices.webhooks import forget_notices
 from .queueing import open_queue
 from .runs.claim import (
     cancelled_commands,
@@ -47,6 +50,7 @@ log = logging.getLogger(__name__)
 
 _FORGET_WORKER = timedelta(hours=1)
 _HOUR = 3600.0
+_KEEP_NOTICES = timedelta(days=30)
 
 
 def worker_name() -> str:
@@ -139,10 +143,15 @@ def look_at_sources() -> None:
 
 
 def tidy_up() -> None:
-    """Remove the folders of old runs."""
-    old = find_old_runs(session(), context().settings)
+    """Remove the folders of old runs, old messages, and what fetches have left that were cut off."""
+    settings = context().settings
+    old = find_old_runs(session(), settings)
     session().rollback()
     remove_folders(old)
+    begin_writing()
+    forget_notices(session(), utc_now() - _KEEP_NOTICES)
+    session().commit()
+    remove_leftovers(settings, time.time() - _HOUR)
     if old:
         log.info("the folders of %s old runs were removed", len(old))
 

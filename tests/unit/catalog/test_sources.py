@@ -16,6 +16,7 @@ from labyard.catalog.sources import (
     SourceError,
     fetch_configuration,
     fetch_source,
+    remove_leftovers,
     roles_folder,
     source_faults,
 )
@@ -243,6 +244,15 @@ def test_time_is_limited_and_nothing_is_left(server: GitServer, settings: Settin
     with pytest.raises(SourceError, match=r"longer than 0\.5 s"):
         fetch_source(Source(server.url("roles"), "main", ""), settings, Limits(seconds=0.5))
     assert not list(settings.home.glob(".fetch-*"))
+
+
+def test_what_a_killed_fetch_left_is_removed(settings: Settings) -> None:
+    old, new = settings.home / ".fetch-old", settings.home / ".fetch-new"
+    for folder in (old, new):
+        (folder / "repository").mkdir(parents=True)
+    os.utime(old, (1000, 1000))
+    remove_leftovers(settings, 2000)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_fetch_ends_before_the_lease_of_a_command_does() -> None:

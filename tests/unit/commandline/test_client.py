@@ -32,9 +32,9 @@ def test_call_when_repeated_by_a_person_then_it_has_another_key() -> None:
 
 
 def test_call_when_refused_then_it_is_not_repeated_and_has_the_words_of_the_console() -> None:
-    with answering(problem(422, "Some fields are not right.", cpu="must be small")) as server:
-        with pytest.raises(Refused, match="Some fields are not right.") as caught:
-            Console(server.url, "key").call("POST", "commands", {})
+    refusal = problem(422, "Some fields are not right", cpu="must be small")
+    with answering(refusal) as server, pytest.raises(Refused, match="Some fields are not right") as caught:
+        Console(server.url, "key").call("POST", "commands", {})
     assert caught.value.errors == {"cpu": "must be small"}
     assert len(server.asked) == 1
 
@@ -73,15 +73,15 @@ def test_follow_when_the_line_breaks_then_it_goes_on_after_the_last_event() -> N
 
 
 def test_follow_when_the_time_is_over_then_timed_out() -> None:
-    with answering(Reply(200, None, {}, event("command", '{"state": 1}'))) as server:
-        with pytest.raises(TimedOut):
-            list(follow_command(Console(server.url, "key"), "c", timeout=0.0))
+    stream = Reply(200, None, {}, event("command", '{"state": 1}'))
+    with answering(stream) as server, pytest.raises(TimedOut):
+        list(follow_command(Console(server.url, "key"), "c", timeout=0.0))
 
 
 def test_follow_when_there_is_no_such_command_then_that_is_said_at_once() -> None:
-    with answering(problem(404, "There is no command c of yours.")) as server:
-        with pytest.raises(Refused, match="no command c"):
-            list(follow_command(Console(server.url, "key"), "c"))
+    refusal = problem(404, "There is no command c of yours.")
+    with answering(refusal) as server, pytest.raises(Refused, match="no command c"):
+        list(follow_command(Console(server.url, "key"), "c"))
     assert len(server.asked) == 1
 
 

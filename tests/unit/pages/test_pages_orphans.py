@@ -38,7 +38,7 @@ def test_orphans_when_no_admin_asks_then_refused(app, maria):
     assert maria.get("/orphans").status_code == 403
     assert maria.post(f"/orphans/{orphan}", data={"action": "remove"}).status_code == 403
     assert action_of(app, orphan) == ""
-    assert 'href="/orphans"' not in maria.get("/").text
+    assert 'href="/orphans"' not in maria.get("/deployments").text
 
 
 def test_orphans_when_one_is_to_be_removed_then_shows_that_it_is_on_its_way(app, root):

@@ -39,10 +39,12 @@ from .selections import COMMANDS, select_commands
 from .stream import follow_command, last_event_id, streamed
 
 _TASK_FIELDS = {"tasks", "progress"}
+# An example for the documentation.
+_INSTALL = {"plan": "notebook", "phase": "install", "name": "demo", "params": {"cpu_limit": 0.5}}
 
 
 @blueprint.post("/commands")
-@blueprint.input(CommandIn, arg_name="document")
+@blueprint.input(CommandIn, arg_name="document", example=_INSTALL)
 @blueprint.output(CommandOut, status_code=202)
 @blueprint.doc(
     summary="Ask for a phase; follow it at `Location`", security="key", extensions={"x-location": True}
@@ -55,7 +57,7 @@ def issue_command(document: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/commands/bulk")
-@blueprint.input(BulkIn, arg_name="document")
+@blueprint.input(BulkIn, arg_name="document", example={"commands": [_INSTALL]})
 @blueprint.output(BulkOut)
 @blueprint.doc(summary="Ask for up to 100 phases, each with its own result", security="key")
 def issue_commands(document: dict[str, Any]) -> Response:

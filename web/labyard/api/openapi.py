@@ -169,7 +169,7 @@ def _parameter(name: str, description: str, **schema: str) -> dict[str, Any]:
 
 def _answer_headers(status: int, response: dict[str, Any], method: str, versioned: bool) -> dict[str, Any]:
     names = ["X-Request-ID"]
-    names += ["ETag"] if versioned and status < 300 else []
+    names += ["ETag"] if versioned and status in (200, 201) else []
     names += [REPLAYED] if method != "get" else []
     content = response.get("content", {}).get("application/json", {}).get("schema", {})
     if str(content.get("$ref", "")).endswith("List"):

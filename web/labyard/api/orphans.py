@@ -34,7 +34,7 @@ def list_orphans(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/orphans/<int(max=2147483647):orphan_id>/repair")
-@blueprint.input(RepairIn, arg_name="document")
+@blueprint.input(RepairIn, arg_name="document", example={"action": "remove"})
 @blueprint.output(RepairOut, status_code=202)
 @blueprint.doc(summary="Repair an orphan (admins): one of its `actions`", security="key")
 def repair_one_orphan(orphan_id: int, document: dict[str, Any]) -> Response:

@@ -29,7 +29,7 @@ def show_self() -> Response:
 
 
 @blueprint.patch("/user")
-@blueprint.input(OwnChange, arg_name="document")
+@blueprint.input(OwnChange, arg_name="document", example={"email": "ada@example.org", "mail_on_end": True})
 @blueprint.output(UserOut)
 @blueprint.doc(summary="Change your own settings", security="key")
 def change_self(document: dict[str, Any]) -> Response:
@@ -50,7 +50,7 @@ def list_own_keys(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/user/keys")
-@blueprint.input(KeyIn, arg_name="document")
+@blueprint.input(KeyIn, arg_name="document", example={"name": "laptop"})
 @blueprint.output(NewKeyOut, status_code=201)
 @blueprint.doc(summary="Make an API key; the answer is the only one that holds it", security="key")
 def make_own_key(document: dict[str, Any]) -> Response:

@@ -35,6 +35,12 @@ from .schemas.plans import PLAN_FILTERS, ConfigurationOut, PlanBody, PlanIn, Pla
 _PLANS = Listing(
     "plans", Plan.id, {"title": Plan.title, "name": Plan.name, "created_at": Plan.created_at}, "title"
 )
+# An example for the documentation.
+_EXAMPLE = {
+    "configuration": "labyard.platform.notebook",
+    "title": "Small notebook",
+    "fixed": {"cpu_limit": 0.5},
+}
 
 
 @blueprint.get("/plans")
@@ -51,7 +57,7 @@ def list_plans(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/plans")
-@blueprint.input(PlanIn, arg_name="document")
+@blueprint.input(PlanIn, arg_name="document", example={"name": "small", **_EXAMPLE})
 @blueprint.output(PlanOut)
 @blueprint.doc(
     summary="Make or change a plan (admins): 201 when it is new, else 200",
@@ -70,7 +76,7 @@ def show_one_plan(name: str) -> Response:
 
 
 @blueprint.put("/plans/<name>")
-@blueprint.input(PlanBody, arg_name="document")
+@blueprint.input(PlanBody, arg_name="document", example=_EXAMPLE)
 @blueprint.output(PlanOut)
 @blueprint.doc(
     summary="Make a plan or replace one whole (admins)",

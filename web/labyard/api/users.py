@@ -60,7 +60,9 @@ def list_users(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/users")
-@blueprint.input(UserIn, arg_name="document")
+@blueprint.input(
+    UserIn, arg_name="document", example={"username": "ada", "password": "correct horse battery"}
+)
 @blueprint.output(UserOut, status_code=201)
 @blueprint.doc(summary="Make a person (admins)", security="key", extensions={"x-location": True})
 def make_user(document: dict[str, Any]) -> Response:
@@ -81,7 +83,7 @@ def show_user(username: str) -> Response:
 
 
 @blueprint.patch("/users/<username>")
-@blueprint.input(UserChange, arg_name="document")
+@blueprint.input(UserChange, arg_name="document", example={"command_limit": 2})
 @blueprint.output(UserOut)
 @blueprint.doc(summary="Change a person (admins)", security="key")
 def change_user(username: str, document: dict[str, Any]) -> Response:
@@ -123,7 +125,7 @@ def list_user_keys(username: str, query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/users/<username>/keys")
-@blueprint.input(KeyIn, arg_name="document")
+@blueprint.input(KeyIn, arg_name="document", example={"name": "laptop"})
 @blueprint.output(NewKeyOut, status_code=201)
 @blueprint.doc(summary="Make an API key for a person (admins)", security="key")
 def make_user_key(username: str, document: dict[str, Any]) -> Response:
@@ -150,7 +152,7 @@ def list_projects(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/projects")
-@blueprint.input(ProjectIn, arg_name="document")
+@blueprint.input(ProjectIn, arg_name="document", example={"name": "physics", "members": ["ada"]})
 @blueprint.output(ProjectOut, status_code=201)
 @blueprint.doc(summary="Make a project (admins)", security="key", extensions={"x-location": True})
 def make_one_project(document: dict[str, Any]) -> Response:
@@ -171,7 +173,7 @@ def show_one_project(name: str) -> Response:
 
 
 @blueprint.patch("/projects/<name>")
-@blueprint.input(ProjectChange, arg_name="document")
+@blueprint.input(ProjectChange, arg_name="document", example={"members": ["ada", "bob"]})
 @blueprint.output(ProjectOut)
 @blueprint.doc(summary="Say who is in a project (admins)", security="key")
 def change_project(name: str, document: dict[str, Any]) -> Response:

@@ -42,7 +42,7 @@ def list_webhooks(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/webhooks")
-@blueprint.input(WebhookIn, arg_name="document")
+@blueprint.input(WebhookIn, arg_name="document", example={"url": "https://example.org/hook"})
 @blueprint.output(NewWebhookOut, status_code=201)
 @blueprint.doc(
     summary="Make a webhook; the answer is the only one that holds its secret",
@@ -66,7 +66,7 @@ def show_one_webhook(webhook_id: str) -> Response:
 
 
 @blueprint.patch("/webhooks/<string(length=12):webhook_id>")
-@blueprint.input(WebhookChange, arg_name="document")
+@blueprint.input(WebhookChange, arg_name="document", example={"active": False})
 @blueprint.output(WebhookOut)
 @blueprint.doc(summary="Change a webhook", security="key")
 def change_one_webhook(webhook_id: str, document: dict[str, Any]) -> Response:

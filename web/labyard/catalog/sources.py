@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -24,6 +25,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")  # of a path: no hidden folder, none above
 _LINK, _SUBMODULE = "120000", "160000"
+_WORK = ".fetch-"  # begins the names of folders in which fetches work
 _KEPT = 10  # copies of a role, one for each commit
 _KEYS = ("repository", "ref", "path")
 
@@ -84,7 +86,7 @@ def fetch_source(source: Source, settings: Settings, limits: Limits = Limits()) 
         return kept
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=settings.home) as work:
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=settings.home) as work:
             git = Git(Path(work) / "repository", limits, settings.ca_bundle)
             return _fetch(git, source, shelf, Path(work) / "role")
     except (GitError, OSError) as error:
@@ -143,6 +145,14 @@ def read_texts(role: Path) -> dict[str, str]:
         except UnicodeDecodeError as error:
             raise SourceError(f"The fetched role's meta/{file} is not UTF-8.") from error
     return texts
+
+
+def remove_leftovers(settings: Settings, before: float) -> None:
+    """Remove what fetches have left that were cut off before that moment (seconds since 1970)."""
+    for folder in settings.home.glob(f"{_WORK}*"):
+        with contextlib.suppress(FileNotFoundError):  # another worker removes it
+            if folder.stat().st_mtime < before:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _repository_fault(url: str, hosts: Sequence[str]) -> str:

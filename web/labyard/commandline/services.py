@@ -37,11 +37,16 @@ _user = click.option("--user", help="Whose it is, by default your own; for admin
 
 
 @click.command()
-@click.option("--specs", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--specs",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A YAML file with a list of plans, or one.",
+)
 @click.option("--check", is_flag=True, help="Only show what would change.")
 @json_option
 def createservice(specs: Path, check: bool, as_json: bool) -> None:
-    """Make or change the plans in the YAML file SPECS: a list of plans, or one."""
+    """Make or change plans of the catalogue, from a file (admins)."""
     document = read_yaml(specs)
     plans = [document] if isinstance(document, dict) else document
     if not isinstance(plans, list) or not all(isinstance(plan, dict) and plan.get("name") for plan in plans):

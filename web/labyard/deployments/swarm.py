@@ -12,6 +12,7 @@ from typing import Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
+from docker.utils import kwargs_from_env
 
 from labyard.errors import Unavailable
 
@@ -39,13 +40,26 @@ class SwarmObject:
     stack: str
 
 
+class _Client(docker.APIClient):
+    """A client for which the authority that goes with the engine's address counts.
+
+    Without this, REQUESTS_CA_BUNDLE, which names whom to trust on the web, would take its place.
+    """
+
+    def merge_environment_settings(self, url: Any, *given: Any, **named: Any) -> Any:
+        """What a request takes from the environment: proxies, but no authority where we have our own."""
+        settings = super().merge_environment_settings(url, *given, **named)
+        return settings if self.verify is True else {**settings, "verify": self.verify}
+
+
 @contextmanager
 def engine(docker_host: str | None = None) -> Iterator[docker.APIClient]:
     """A connection to the Engine; raises Unavailable if it does not answer."""
     try:
         # The variables of the docker command line count: with DOCKER_HOST goes how to trust it.
         named = {"DOCKER_HOST": docker_host} if docker_host else {}
-        client = docker.from_env(timeout=_TIMEOUT, environment={**os.environ, **named}).api
+        options = kwargs_from_env(environment={**os.environ, **named})
+        client = _Client(version="auto", timeout=_TIMEOUT, **options)
     except DockerException as error:
         raise Unavailable("The Docker Engine does not answer. Is it running?") from error
     try:

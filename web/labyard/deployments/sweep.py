@@ -29,6 +29,7 @@ def sweep_swarm(
     looked_at = clock()
     seen, objects, nodes = read_services(client), read_objects(client, console), client.nodes()
     begin_writing()
+    lock_name(session, "labyard.sweep")  # every worker sweeps, one at a time
     reconcile(session, seen, clock, looked_at=looked_at)
     save_nodes(session, nodes)
     find_orphans(session, objects, looked_at, clock)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 # Seconds a writer waits for another one before it gives up and may try again.
 LOCK_WAIT = 15
@@ -17,6 +17,7 @@ _SILENT_TRANSACTION = 30
 # Both ends look whether the other one is still there; a cut cable is noticed within 15 s or so.
 _KEEPALIVE = {"idle": 5, "interval": 3, "count": 3}
 _UNANSWERED = 15000  # milliseconds
+_UNIQUE_VIOLATION = "23505"  # in PostgreSQL's table of error codes
 
 # What libpq is told, for the console's tables as for a queue in PostgreSQL.
 POSTGRESQL_CONNECTION: dict[str, Any] = {
@@ -47,6 +48,13 @@ def engine_options(url: str) -> dict[str, Any]:
         options["pool_pre_ping"] = True
         options["connect_args"] = {**POSTGRESQL_CONNECTION, "options": session}
     return options
+
+
+def is_taken(error: IntegrityError) -> bool:
+    """Whether a row was refused because another one has its name, key or place already."""
+    if isinstance(error.orig, sqlite3.IntegrityError):
+        return error.orig.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+    return getattr(error.orig, "sqlstate", "") == _UNIQUE_VIOLATION
 
 
 @event.listens_for(Engine, "connect")

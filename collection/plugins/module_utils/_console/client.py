@@ -70,7 +70,7 @@ class ConsoleClient:
         send: Callable[..., Any] = open_url,
     ):
         if not connection.url.startswith(("http://", "https://")):
-            raise Unreachable(f"The url {connection.url} must begin with http:// or https://.")
+            raise Unreachable(f"The url must begin with http:// or https:// and is {connection.url}")
         self._connection, self._sleep, self._send = connection, sleep, send
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:

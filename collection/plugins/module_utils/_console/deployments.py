@@ -102,6 +102,8 @@ class Conductor:
                         break
                 self.situation.look()
         except ConsoleError as error:
+            if isinstance(error, (CommandFailed, TimedOut)):
+                self.situation.look()
             error.result = self._result(before, done)
             raise
         return self._result(before, done)

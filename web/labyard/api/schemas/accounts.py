@@ -8,9 +8,9 @@ from apiflask.validators import Length, Range
 
 from .fields import (
     KEY_NAME,
-    LARGEST,
     PROJECT_NAME,
     USERNAME,
+    Flag,
     Timestamp,
     flag_out,
     named,
@@ -42,16 +42,16 @@ class OwnChange(Schema):
     """What people may change of themselves."""
 
     email = Email(allow_none=True, validate=Length(max=254))
-    mail_on_end = Boolean()
+    mail_on_end = Flag()
 
 
 class UserChange(OwnChange):
     """What an admin may change of a person."""
 
-    is_admin = Boolean()
-    active = Boolean()
+    is_admin = Flag()
+    active = Flag()
     password = String(validate=Length(10, 1000), metadata={"description": _PASSWORD})
-    command_limit = Integer(allow_none=True, validate=Range(0, 10000))
+    command_limit = Integer(allow_none=True, strict=True, validate=Range(0, 10000))
     projects = List(named(PROJECT_NAME, "the name of a project"), validate=Length(max=200))
 
 
@@ -143,6 +143,3 @@ class WorkerOut(Schema):
     started_at = time_out()
     beat_at = time_out("when it was last heard of")
     alive = flag_out("heard of within 30 s")
-
-
-ROW_LIMIT = LARGEST

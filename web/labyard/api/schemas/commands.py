@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES
@@ -17,6 +17,7 @@ from .fields import (
     PLAN_NAME,
     PROJECT_NAME,
     USERNAME,
+    Flag,
     flag_out,
     named,
     number_out,
@@ -100,11 +101,10 @@ class CommandIn(Schema):
         metadata={"description": "one of your projects; the first by default"},
     )
     params = Raw(load_default=dict, metadata={"type": "object", "description": "see `plans/<name>/schema`"})
-    check = Boolean(
-        load_default=False, metadata={"description": "change nothing, only say what would change"}
-    )
+    check = Flag(load_default=False, metadata={"description": "change nothing, only say what would change"})
     priority = Integer(
         load_default=0,
+        strict=True,
         validate=Range(-1000, 1000),
         metadata={"description": "for admins; the larger one goes first"},
     )

@@ -42,6 +42,15 @@ class Pattern(Regexp):
         return value
 
 
+class Flag(Boolean):
+    """Yes or no in a body: true or false, and neither 1 nor "yes"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Timestamp(AwareDateTime):
     """RFC 3339; without a zone it is in UTC. Only years that every database and library knows."""
 

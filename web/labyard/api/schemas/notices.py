@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Dict, List, Nested, String
+from apiflask.fields import Dict, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from labyard.deployments.orphans import ACTIONS
 from labyard.notices.outbox import EVENTS
 
 from .commands import CommandOut
-from .fields import WEBHOOK_ID, flag_out, named, number_out, text_out, time_out
+from .fields import WEBHOOK_ID, Flag, flag_out, named, number_out, text_out, time_out
 
 
 class WebhookOut(Schema):
@@ -47,7 +47,7 @@ class WebhookChange(Schema):
 
     url = String(validate=Length(1, 2000))
     events = _events()
-    active = Boolean()
+    active = Flag()
 
 
 class NoticeOut(Schema):

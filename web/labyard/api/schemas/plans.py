@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Dict, List, Nested, String
+from apiflask.fields import Dict, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES
@@ -12,6 +12,7 @@ from .fields import (
     CONFIGURATION_NAME,
     PLAN_NAME,
     PROJECT_NAME,
+    Flag,
     flag_out,
     named,
     number_out,
@@ -64,7 +65,7 @@ class PlanBody(Schema):
     summary = short(4000)
     fixed = Dict()
     shapes = Dict()
-    visible = Boolean()
+    visible = Flag()
     projects = List(named(PROJECT_NAME, "the name of a project"), validate=Length(max=200))
     source = Dict(values=String(validate=Length(max=1000)))
 
