@@ -11,6 +11,8 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
+from labyard.accounts.keys import create_key
+from labyard.accounts.people import create_user
 from labyard.artifacts.outcome import RunOutcome
 from labyard.clock import utc_now
 from labyard.commands.submit import CommandRequest, submit_command
@@ -169,6 +171,24 @@ def test_command_when_the_one_before_is_ending_then_waits_and_starts_from_its_ou
             session().commit()
             assert asking.result(timeout=30)
         assert session().get_one(Deployment, deployment_id).state == State.COMPLETED
+
+
+def test_person_when_made_by_many_at_once_then_is_made_once_and_the_others_are_told(
+    console: APIFlask,
+) -> None:
+    with console.app_context():
+        begin_writing()
+        admin = create_user(session(), "root", "correct horse battery", is_admin=True)
+        key = create_key(session(), admin, "test")
+        session().commit()
+        db.session.remove()
+
+    def make() -> int:
+        body = {"username": "grace", "password": "correct horse battery"}
+        headers = {"Authorization": f"Bearer {key}"}
+        return console.test_client().post("/api/v1/users", json=body, headers=headers).status_code
+
+    assert sorted(at_once(console, [make] * MANY), key=str) == [201] + [409] * (MANY - 1)
 
 
 def test_name_that_is_locked_when_wanted_by_many_then_is_had_by_one_at_a_time(console: APIFlask) -> None:

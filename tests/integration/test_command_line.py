@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -15,6 +16,11 @@ import yaml
 from tests.conftest import SCRIPTS, RunningConsole, wait_until
 from tests.integration.conftest import CHEAP_PLAN
 from tests.services.cheap_collection import NAME
+
+
+def _hear_interrupts() -> None:
+    """A shell lets what it runs in the background be deaf to Ctrl-C, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Line:
@@ -47,6 +53,7 @@ class Line:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            preexec_fn=_hear_interrupts,
         )
 
     def deploy(self, name: str, *arguments: str, code: int = 0) -> Any:
@@ -119,26 +126,23 @@ def test_exit_codes_when_things_go_wrong_then_each_kind_has_its_own(
     assert "labyard commands follow" in late
 
 
-def test_wait_when_interrupted_then_the_command_goes_on(line: Line, unique: str) -> None:
+def test_wait_when_interrupted_then_a_bar_was_shown_and_the_command_goes_on(line: Line, unique: str) -> None:
+    terminal, end = pty.openpty()
     process = line.start(
-        "deployservice", "--service", CHEAP_PLAN, "--name", unique, "-p", "seconds=3", "--wait"
+        "deployservice", "--service", CHEAP_PLAN, "--name", unique, "-p", "seconds=3", "--wait", stderr=end
     )
-    wait_until(
-        lambda: line.console.call("GET", f"deployments?name={unique}").json()["items"], 60, "it is issued"
-    )
-    wait_until(lambda: _follows(process.pid), 30, "it waits")
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
-    assert process.returncode == 130, out
-    assert "goes on" in out
+    os.close(end)
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        seen = b""
+        while b"install" not in seen:
+            seen += screen.read(4096)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        while b"goes on" not in seen:
+            seen += screen.read(4096)
+    assert process.returncode == 130, seen
     (command,) = line.json("commands", "list", "--deployment", unique)["items"]
     assert line.console.finish(command)["state_name"] == "COMPLETED"
-
-
-def _follows(pid: int) -> bool:
-    """Whether the process holds a socket: its POST is answered, so this is the stream."""
-    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
-    return any(link.startswith("socket:") for link in links)
 
 
 def test_commands_when_followed_cancelled_and_retried_then_they_say_what_happens(
@@ -165,15 +169,15 @@ def test_commands_when_followed_cancelled_and_retried_then_they_say_what_happens
 
 
 def test_deployment_events_when_something_changes_then_it_is_told(line: Line, unique: str) -> None:
-    process = line.start("deployments", "events", "--json")
-    try:
-        assert process.stdout.readline() or line.deploy(f"{unique}-first")
-        line.deploy(unique)
-        names = iter(lambda: json.loads(process.stdout.readline())["name"], unique)
-        assert isinstance(list(names), list)
-    finally:
+    line.deploy(unique)
+    with line.start("deployments", "events", "--json") as process:
+        told = (json.loads(text) for text in process.stdout)
+        assert next(d["health"] for d in told if d["name"] == unique) == "running"
+        line.deploy(unique, "--phase", "stop")
+        assert (
+            next(d["health"] for d in told if d["name"] == unique and d["health"] != "running") == "stopped"
+        )
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
     assert process.returncode == 130
 
 
@@ -273,4 +277,4 @@ def test_completion_when_a_name_is_begun_then_the_console_is_asked(line: Line, u
     words = {"_LABYARD_COMPLETE": "bash_complete", "COMP_CWORD": "3"}
     assert line.run(COMP_WORDS=f"labyard deployments show {unique[:6]}", **words) == f"plain,{unique}\n"
     away = {**words, "LABYARD_URL": "http://127.0.0.1:1"}
-    assert line.run(COMP_WORDS=f"labyard deployments show {unique[:6]}", **away) == ""
+    assert line.run(COMP_WORDS=f"labyard deployments show {unique[:6]}", **away).strip() == ""

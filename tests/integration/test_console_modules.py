@@ -172,6 +172,7 @@ def test_deployment_when_a_phase_fails_then_the_task_says_so_and_a_further_run_m
     assert failed["msg"].startswith(f"install of {unique} failed: ")
     assert failed["commands"][0]["state_name"] == "FAILED"
     assert failed["deployment"]["state_name"] == "FAILED"
+    assert (failed["changed"], failed["phases"]) == (True, ["install"])
     assert (mended["phases"], mended["deployment"]["state_name"]) == (["install"], "COMPLETED")
 
 

@@ -1,4 +1,4 @@
-"""A role from a git repository, ordered as a plan: its form, its run, its commit, and the notice of its end."""
+"""A role from a git repository, ordered as a plan: its form, its run, its commit, the notice of its end."""
 
 from __future__ import annotations
 

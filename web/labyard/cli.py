@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from . import __version__
 from .commandline.completion import PROGRAM, VARIABLE
 from .commandline.exits import exit_code
+from .commandline.issuing import until_interrupted
 from .commandline.local import apikey, db_group, user, web, worker
 from .commandline.remote import REMOTE
 from .errors import DomainError
@@ -18,6 +20,11 @@ LOCAL: tuple[click.Command, ...] = (user, apikey, db_group, web, worker)
 
 class Sections(click.Group):
     """Shows in its help which commands talk to a console and which work on this machine."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Carry out a command; Ctrl-C ends it with a code of its own."""
+        with until_interrupted():
+            return super().invoke(context)
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the two lists."""

@@ -136,7 +136,7 @@ deployment:
     endpoints:
       - {name: JupyterLab, url: "http://127.0.0.1:20000/lab"}
 phases:
-  description: The phases that were run, or in check mode would be, in order.
+  description: The phases that were asked for, or in check mode would be, in order.
   returned: success, and failure of a command
   type: list
   elements: str

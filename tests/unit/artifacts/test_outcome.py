@@ -69,6 +69,13 @@ def test_run_that_was_cut_off_is_not_finished(tmp_path: Path, rc: str | None, st
     assert "cut off" in outcome.error
 
 
+def test_play_when_one_of_its_own_processes_was_killed_then_it_was_cut_off(tmp_path: Path) -> None:
+    dead = make_event(2, "error", stdout="[ERROR]: A worker was found in a dead state\n")
+    outcome = read_outcome(make_folder(tmp_path, make_event(1), dead, rc="1", status="failed"))
+    assert not outcome.finished
+    assert "cut off" in outcome.error
+
+
 def test_run_that_left_nothing_at_all_is_not_finished(tmp_path: Path) -> None:
     assert not read_outcome(tmp_path / "nowhere").finished
 

@@ -11,6 +11,8 @@ from typing import Any
 from .events import clean_text, event_text, read_events
 from .steps import task_name
 
+# What Ansible says when one of its own processes was killed, by a person or for want of memory.
+_DEAD_WORKER = "A worker was found in a dead state"
 _FAILURES = ("runner_on_failed", "runner_on_unreachable", "runner_item_on_failed")
 
 
@@ -35,7 +37,7 @@ def read_outcome(folder: Path) -> RunOutcome:
     exit_code = _read_number(folder / "rc")
     status = _read_text(folder / "status")
     events = list(read_events(folder))
-    finished = exit_code is not None and status != ""
+    finished = exit_code is not None and status != "" and not _lost_a_worker(events)
     result = _find_result(events)
     succeeded = finished and exit_code == 0 and status == "successful" and result is not None
     task, error = ("", "") if succeeded else _find_error(events, folder, finished, result)
@@ -51,6 +53,11 @@ def read_outcome(folder: Path) -> RunOutcome:
         failed_task=task,
         lost_events=last - len(events),
     )
+
+
+def _lost_a_worker(events: list[dict[str, Any]]) -> bool:
+    """Whether the play ended because a part of it was killed: nobody knows how far its task came."""
+    return any(event.get("event") == "error" and _DEAD_WORKER in event_text(event) for event in events)
 
 
 def _find_result(events: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from . import exits, output
 from .client import find_console, read_answer
 from .follow import follow_command
-from .issuing import FAILED, draw_command, finish, until_interrupted
+from .issuing import FAILED, draw_command, finish
 from .options import PHASES, STATES, complete_from, find_deployment, json_option, limit_option, state_option
 from .options import wait_options as waiting
 
@@ -61,13 +61,12 @@ def follow(command: str, timeout: float | None, as_json: bool) -> None:
     """Show what COMMAND says as it says it, until it has ended. --json: one message a line."""
     console = find_console()
     last: dict[str, Any] = {}
-    with until_interrupted():
-        for kind, document in follow_command(console, command, timeout):
-            last = document if kind == "command" else last
-            if as_json:
-                click.echo(json.dumps({"kind": kind, kind: document}, ensure_ascii=False))
-            elif kind == "log" and document["text"]:
-                click.echo(output.plain(document["text"]).plain)
+    for kind, document in follow_command(console, command, timeout):
+        last = document if kind == "command" else last
+        if as_json:
+            click.echo(json.dumps({"kind": kind, kind: document}, ensure_ascii=False))
+        elif kind == "log" and document["text"]:
+            click.echo(output.plain(document["text"]).plain)
     if last and not as_json:
         output.show(last, False, draw_command)
     if last.get("state") == FAILED:

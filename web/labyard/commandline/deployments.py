@@ -14,7 +14,7 @@ from . import output
 from .client import find_console
 from .commands import draw_commands
 from .follow import follow_deployments
-from .issuing import finish, until_interrupted
+from .issuing import finish
 from .options import (
     STATES,
     complete_from,
@@ -96,13 +96,12 @@ def show_events(once: bool, as_json: bool) -> None:
     if once:
         output.show(console.items("deployments"), as_json, draw_deployments)
         return
-    with until_interrupted():
-        for document in follow_deployments(console):
-            if as_json:
-                click.echo(json.dumps(document, ensure_ascii=False))
-            else:
-                words = (document["updated_at"], document["id"], document["name"], document["state_name"])
-                click.echo("  ".join((*words, document["health"])))
+    for document in follow_deployments(console):
+        if as_json:
+            click.echo(json.dumps(document, ensure_ascii=False))
+        else:
+            words = (document["updated_at"], document["id"], document["name"], document["state_name"])
+            click.echo("  ".join((*words, document["health"])))
 
 
 @deployments.command("remove")

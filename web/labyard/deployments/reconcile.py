@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 from labyard.clock import Clock, utc_now
 from labyard.models import Deployment, Health, State
+from labyard.models.base import lock_row
 
 from .health import ServiceView, judge_health
 
@@ -36,9 +37,11 @@ def reconcile(
     now = clock()
     for deployment in session.scalars(select(Deployment).where(Deployment.state.in_(_LOOKED_AT))):
         services = seen.get(deployment.id, ())
-        if looked_at is not None and deployment.updated_at > looked_at - _MARGIN:
+        if not _is_outdated(deployment, services, looked_at):
             continue
-        if deployment.state == State.COMPLETED and not services and not deployment.services:
+        # A command may have begun or ended since the row was read.
+        lock_row(session, deployment)
+        if not _is_outdated(deployment, services, looked_at):
             continue
         health, detail = judge_health(services)
         if (deployment.health, deployment.health_detail) != (health.value, detail):
@@ -48,6 +51,20 @@ def reconcile(
         if health != Health.MISSING:
             deployment.services = _describe(deployment, services)
     return changed
+
+
+def _is_outdated(deployment: Deployment, services: Sequence[ServiceView], looked_at: datetime | None) -> bool:
+    """Whether the row says something else than the swarm, and may be corrected."""
+    if deployment.state not in _LOOKED_AT:
+        return False
+    if looked_at is not None and deployment.updated_at > looked_at - _MARGIN:
+        return False
+    if deployment.state == State.COMPLETED and not services and not deployment.services:
+        return False
+    health, detail = judge_health(services)
+    if (deployment.health, deployment.health_detail) != (health.value, detail):
+        return True
+    return health != Health.MISSING and deployment.services != _describe(deployment, services)
 
 
 def _describe(deployment: Deployment, services: Sequence[ServiceView]) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from labyard.clock import Clock, utc_now
 from labyard.models import installation_id
+from labyard.models.base import lock_name
 
 from .nodes import save_nodes
 from .orphans import find_orphans

@@ -73,7 +73,8 @@ class Conductor:
         self.situation = Situation(client, wanted.name, wanted.project)
         self.wanted = Wanted(**{**vars(wanted), "project": self.situation.project})
         self.schemas = self._read_schemas()
-        self.commands: list[dict[str, Any]] = []
+        self.asked: list[Step] = []
+        self.commands: list[dict[str, Any]] = []  # of these steps
 
     def preview(self) -> dict[str, Any]:
         """The result of check mode: what would be done. Nothing is asked for."""
@@ -91,30 +92,27 @@ class Conductor:
         """Do what is needed; the result of the module. Raises ConsoleError, with `result` on it."""
         self._finish_others()
         before = describe(self.situation.live)
-        done: list[Step] = []
         try:
             while (step := next_step(self.wanted, self.situation.live, self.schemas)) is not None:
-                if step in done:
+                if step in self.asked:
                     raise self._not_reached(step)
-                if self._issue(step):
-                    done.append(step)
-                    if not self._wait:
-                        break
+                if self._issue(step) and not self._wait:
+                    break
                 self.situation.look()
         except ConsoleError as error:
             if isinstance(error, (CommandFailed, TimedOut)):
                 self.situation.look()
-            error.result = self._result(before, done)
+            error.result = self._result(before)
             raise
-        return self._result(before, done)
+        return self._result(before)
 
-    def _result(self, before: dict[str, Any], done: list[Step]) -> dict[str, Any]:
-        if done and not self._wait:
+    def _result(self, before: dict[str, Any]) -> dict[str, Any]:
+        if self.asked and not self._wait:
             self.situation.look()
         live = self.situation.live
         return {
-            "changed": bool(done),
-            "phases": [step.phase for step in done],
+            "changed": bool(self.asked),
+            "phases": [step.phase for step in self.asked],
             "commands": self.commands,
             "deployment": live,
             "diff": {"before": before, "after": describe(live)},
@@ -130,6 +128,8 @@ class Conductor:
         try:
             command = self._client.call("POST", "commands", body, key=key, match=match).document
         except Changed:
+            if self._clock() > self._deadline:
+                raise
             self.situation.look()
             return False
         except Conflict:
@@ -137,9 +137,10 @@ class Conductor:
             if not self._finish_others():
                 raise
             return False
-        if self._wait:
-            command = self._follow(command["id"])
+        self.asked.append(step)
         self.commands.append(command)
+        if self._wait:
+            self.commands[-1] = command = self._follow(command["id"])
         if command["state"] == FAILED:
             raise CommandFailed(f"{command['phase']} of {self.wanted.name} failed: {command['message']}")
         return True
