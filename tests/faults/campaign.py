@@ -23,8 +23,9 @@ from .victims import KINDS, Missed, Scene
 
 #: Seconds within which every command must have ended once a fault is over.
 FINAL_WITHIN = 180.0
-_PHASE_WITHIN = 120.0  # seconds within which somebody is in the phase that a kill is planned for
+_PHASE_WITHIN = 600.0  # seconds within which somebody is in the phase that a kill is planned for
 _MISSES = 20
+_LOOK_EVERY = 0.4  # seconds
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Campaign:
 
     def _next_settled(self) -> Kill | None:
         self._look_at_people()
+        threading.Event().wait(_LOOK_EVERY)
         unfinished = set(self.house.unfinished())
         return next((kill for kill in self._open if not unfinished & set(kill.affected)), None)
 

@@ -18,6 +18,7 @@ from .house import House
 ANSWER_WITHIN = 180.0  # seconds until a request must have been taken, whatever is killed
 FINAL_WITHIN = 300.0  # seconds until a command must have ended; the judge measures from the fault's end
 _TRIES = 6  # of one thing that fails, each after the last fault is over
+_LOOK_EVERY = 0.4  # seconds: many people look at once
 _AWAY = (500, 502, 503, 504)  # the console says that a part of it is away
 
 
@@ -124,6 +125,7 @@ class Person:
 
     def _finish(self, command_id: str) -> dict[str, Any]:
         def ended() -> dict[str, Any] | None:
+            threading.Event().wait(_LOOK_EVERY)
             try:
                 given = self.house.console.call("GET", f"commands/{command_id}")
             except requests.RequestException:

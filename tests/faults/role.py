@@ -14,7 +14,7 @@ PLAN = "test-resource"
 PHASES = ("install", "update", "remove")
 WORK = Path(__file__).with_name("work.py")
 
-_STEPS = {"begin": "Begin", "work": "Work", "end": "End"}
+_STEPS = {"begin": "Begin", "work": "Work"}
 _RUNNING = {"name": "resource", "image": "none", "replicas": 1, "running": 1}
 _THERE = {"services": [_RUNNING], "health": "running", "message": "It is there."}
 _GONE = {"services": [], "endpoints": [], "health": "missing", "message": "It is gone."}
@@ -62,7 +62,7 @@ def _tasks(phase: str, marks: Path) -> list[dict[str, Any]]:
     size = "0" if phase == "remove" else "{{ resource_size }}"
     words = ["{{ ansible_playbook_python }}", str(WORK), str(marks), "{{ labyard_deployment.id }}", phase]
     read = {"ansible.builtin.slurp": {"src": "{{ labyard_secret_files.token }}"}, "no_log": True}
-    secret = {"name": "Read the secret", **read, "when": "'token' in labyard_secret_files"}
+    secret = [{"name": "Read the secret", **read}] if phase == "install" else []
     steps = [
         {
             "name": title,
@@ -77,4 +77,4 @@ def _tasks(phase: str, marks: Path) -> list[dict[str, Any]]:
         result = {**_THERE, "endpoints": [{"name": "File", "url": "http://127.0.0.1/", "access": "token"}]}
     handed = {"data": {"labyard_result": result}, "aggregate": False}
     over = {"ansible.builtin.set_stats": handed, "register": "__resource_handed_over"}
-    return [steps[0], secret, *steps[1:], {"name": "Hand over the result", **over}]
+    return [steps[0], *secret, *steps[1:], {"name": "Hand over the result", **over}]

@@ -171,13 +171,13 @@ def test_commands_when_followed_cancelled_and_retried_then_they_say_what_happens
 def test_deployment_events_when_something_changes_then_it_is_told(line: Line, unique: str) -> None:
     line.deploy(unique)
     with line.start("deployments", "events", "--json") as process:
-        told = (json.loads(text) for text in process.stdout)
-        assert next(d["health"] for d in told if d["name"] == unique) == "running"
-        line.deploy(unique, "--phase", "stop")
-        assert (
-            next(d["health"] for d in told if d["name"] == unique and d["health"] != "running") == "stopped"
-        )
-        process.send_signal(signal.SIGINT)
+        try:
+            told = (json.loads(text) for text in process.stdout)
+            assert next(d["health"] for d in told if d["name"] == unique) == "running"
+            line.deploy(unique, "--phase", "stop")
+            assert next(d["health"] for d in told if d["name"] == unique and d["health"] == "stopped")
+        finally:
+            process.send_signal(signal.SIGINT)
     assert process.returncode == 130
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from apiflask import APIFlask
@@ -11,6 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_bootstrap import Bootstrap5
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from . import __version__, api, pages
 from .context import Context
@@ -96,7 +98,9 @@ def _open_request() -> None:
     refuse_zero_bytes()
     if request.method not in SAFE_METHODS:
         # The body first: who sends it slowly must not hold the database's write lock meanwhile.
-        request.get_data(cache=True, parse_form_data=True)
+        body = request.get_data(cache=True, parse_form_data=True)
+        if request.content_length is None and len(body) >= (request.max_content_length or sys.maxsize):
+            raise RequestEntityTooLarge  # sent in pieces: werkzeug cuts it off without a word
         begin_writing()
 
 

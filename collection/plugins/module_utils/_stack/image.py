@@ -24,11 +24,11 @@ def registry_of(reference: str) -> str:
 
 
 def repository_of(reference: str) -> str:
-    """The reference without tag and digest, written out in full (``docker.io/library/x`` for ``x``)."""
+    """The reference without tag and digest, written out in full as docker does it."""
     name = reference.partition("@")[0]
     head, slash, tail = name.rpartition("/")
     name = head + slash + tail.partition(":")[0]
     if registry_of(name) != "docker.io":
         return name
-    name = name.removeprefix("docker.io/")
-    return f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
+    path = name.removeprefix("docker.io/")
+    return "/".join(("docker.io", *(("library",) if "/" not in path else ()), path))
