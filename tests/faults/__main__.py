@@ -61,9 +61,9 @@ def main() -> int:
             pool.submit(lanes[name], Path(place), given.seed + number, given, done)
             for number, name in enumerate(given.lanes)
         ]
-        for lane in running:
-            lane.result()
+        broken = [f"{name}: {lane.exception()}" for name, lane in zip(given.lanes, running, strict=True)]
     found = [*problems(done.kills, done.ends), *done.refused]
+    found += [text for text in broken if not text.endswith(": None")]
     sentences = _sentences(done, given.seed, time.monotonic() - began, found)
     print("\n".join([*table(done.kills), "", *sentences, *found]))
     if not given.no_table:
@@ -106,10 +106,12 @@ def _take(
     given: argparse.Namespace,
     look: Look | None = None,
 ) -> None:
-    kills, found = campaign.carry_out(plan, look, given.rounds, given.minutes * 60 / _PARTS[name])
-    done.kills += kills
-    done.ends[name] = found.all()
-    done.refused += campaign.journal.refused
+    try:
+        _, found = campaign.carry_out(plan, look, given.rounds, given.minutes * 60 / _PARTS[name])
+        done.ends[name] = found.all()
+    finally:
+        done.kills += campaign.settled
+        done.refused += campaign.journal.refused
 
 
 def _sentences(done: Results, seed: int, seconds: float, found: Sequence[str]) -> list[str]:

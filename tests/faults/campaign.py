@@ -70,9 +70,9 @@ class Campaign:
     overlap: int = 1  # kills whose commands may still be under way, the newest included
     journal: Journal = field(default_factory=Journal)
     calm: threading.Event = field(default_factory=threading.Event)
+    settled: list[Kill] = field(default_factory=list)  # those whose commands have ended
     _lives: list[Future[None]] = field(default_factory=list)
     _open: list[Kill] = field(default_factory=list)
-    _settled: list[Kill] = field(default_factory=list)
 
     def carry_out(
         self,
@@ -95,7 +95,7 @@ class Campaign:
                 self._settle(self.overlap - 1)
                 self._open.append(self._kill(planned, chance))
             self._settle(0)
-        return self._settled, judge_all(self.house, self.journal, look)
+        return self.settled, judge_all(self.house, self.journal, look)
 
     def _settle(self, open_: int) -> None:
         """Wait until the commands of all kills but `open_` have ended, and judge what came of those."""
@@ -105,8 +105,8 @@ class Campaign:
             kill.longest = self._longest(kill)
             kill.by_itself = all(state == 5 for state in self._states(kill.affected))
             kill.findings = judge_commands(self.house, self.journal, kill.affected)
-            self._settled.append(kill)
-            print(f"{len(self._settled)}. {kill}", flush=True)
+            self.settled.append(kill)
+            print(f"{len(self.settled)}. {kill}", flush=True)
 
     def _next_settled(self) -> Kill | None:
         self._look_at_people()

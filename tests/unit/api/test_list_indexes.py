@@ -1,0 +1,90 @@
+"""Lists are found and sorted by indexes: the database says so of each of their statements."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, event, text
+
+from labyard.models import db
+from tests.unit.api.test_lists import fill
+from tests.unit.conftest import key_of, make_person
+
+# By an admin, and by a person. A filter by plan or project of commands goes through their deployments.
+LISTS = [
+    "deployments",
+    "deployments?removed=true",
+    "deployments?sort=name",
+    "deployments?sort=-updated_at",
+    "deployments?search=p",
+    "deployments?state=9",
+    "deployments?state=8",
+    "deployments?health=degraded",
+    "deployments?plan=notebook",
+    "deployments?project=default",
+    "deployments?created_before=2999-01-01T00:00:00Z",
+    "commands",
+    "commands?state=9",
+    "commands?phase=scale",
+    "commands?deployment=aaaaaaaa",
+    "commands?created_before=2999-01-01T00:00:00Z",
+    "audit",
+]
+OF_ADMINS = ["deployments?owner=ada", "commands?owner=ada", "users", "projects"]
+
+
+def statement_of(client: FlaskClient, path: str, headers: dict[str, str]) -> tuple[str, Any]:
+    """The statement that reads the second page of a list, with its values."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, statement: str, values: Any, *_: Any) -> None:
+        if "LIMIT" in statement and "ORDER BY" in statement:
+            seen.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        answer = client.get(f"/api/v1/{path}{'&' if '?' in path else '?'}limit=1", headers=headers)
+        assert answer.status_code == 200, answer.json
+        if answer.json["next"]:
+            seen.clear()
+            address = answer.headers["Link"].removeprefix("<").partition(">")[0]
+            assert client.get(address, headers=headers).status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    return seen[0]
+
+
+@pytest.fixture
+def filled(app: Any) -> None:
+    fill(60)
+    with db.engine.begin() as connection:
+        connection.execute(text("ANALYZE"))
+
+
+@pytest.mark.parametrize("path", [*LISTS, *OF_ADMINS])
+def test_list_is_read_in_the_order_of_an_index(
+    client: FlaskClient, app: Any, filled: None, path: str
+) -> None:
+    """A few rows tell no database to take an index, so it is asked with other ways shut."""
+    person = make_person("ada", is_admin=path in OF_ADMINS or path == "audit")
+    statement, values = statement_of(client, path, key_of(person))
+    plan = explain(statement, values)
+    assert "TEMP B-TREE" not in plan, plan
+    assert not re.search(r"^(?:\S+ )?Sort", plan, re.MULTILINE), plan
+    assert not re.search(r"SCAN (?:deployments|commands|audit)(?! USING INDEX)", plan), plan
+    assert "Seq Scan on" not in plan.replace("Seq Scan on plans", "").replace("Seq Scan on projects", "")
+
+
+def explain(statement: str, values: Any) -> str:
+    """How the database would carry `statement` out, in its own words."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            return "\n".join(str(row[3]) for row in rows)
+        for way in ("seqscan", "sort", "bitmapscan", "hashjoin", "mergejoin"):
+            connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        rows = connection.exec_driver_sql(f"EXPLAIN {statement}", values)
+        return "\n".join(str(row[0]) for row in rows)
