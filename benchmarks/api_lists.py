@@ -159,7 +159,7 @@ def _print_table(
     table = Table("as", "list", title=title, title_justify="left", box=None)
     for deployments, commands in sizes:
         table.add_column(f"{deployments:,} / {commands:,}", justify="right")
-    table.add_column("growth", justify="right")
+    table.add_column("growth, times", justify="right")
     good = True
     for role, question in QUESTIONS:
         row = [figures[role, question] for figures in found]
@@ -167,6 +167,6 @@ def _print_table(
         fine = row[0].high <= WANTED and growth <= FLAT
         good = good and fine
         cells = [f"{m.middle:.1f}  {m.high:.1f}" for m in row]
-        table.add_row(role, question, *cells, f"{growth:.2f} ×{'' if fine else ' !'}")
+        table.add_row(role, question, *cells, f"{growth:.2f}{'' if fine else ' !'}")
     Terminal(width=140).print(table)
     return good

@@ -11,7 +11,7 @@ from labyard.models import Plan, Project
 
 PEOPLE = 100  # who own everything in equal parts; each has a project
 _TASKS = 4  # of each command
-_PASSWORD = "correct horse battery"  # noqa: S105 - of people who are gone after the benchmark
+_PASSWORD = "correct horse battery"
 
 # Row number `i` in words of each database. Times are spread over January 2026.
 _WORDS = {

@@ -52,9 +52,8 @@ class Kill:
     def __str__(self) -> str:
         how = "by itself" if self.by_itself else "asked again"
         text = f"{self.database} {self.planned.kind} in {self.planned.phase} ({self.about})"
-        return (
-            f"{text}: {len(self.affected)} commands, {self.longest:.1f} s, {how} {self.findings.all() or ''}"
-        )
+        found = self.findings.all() or "nothing found"
+        return f"{text}: {len(self.affected)} commands, {self.longest:.1f} s, {how}, {found}"
 
 
 @dataclass
@@ -104,7 +103,7 @@ class Campaign:
             self._open.remove(kill)
             kill.longest = self._longest(kill)
             kill.by_itself = all(state == 5 for state in self._states(kill.affected))
-            kill.findings = judge_commands(self.house, self.journal, kill.affected)
+            kill.findings = judge_commands(self.house, kill.affected)
             self.settled.append(kill)
             print(f"{len(self.settled)}. {kill}", flush=True)
 

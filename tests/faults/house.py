@@ -16,7 +16,7 @@ import psutil
 import requests
 import yaml
 
-from tests.conftest import SCRIPTS, RunningConsole, console_environment, free_port, is_ready, wait_until
+from tests.conftest import SCRIPTS, RunningConsole, console_environment, free_port, wait_until
 from tests.services.postgres_server import USER, PostgresServer
 from tests.services.redis_server import RedisServer
 
@@ -76,10 +76,6 @@ class Console(RunningConsole):
         for name in names:
             if self.processes[name].poll() is not None:
                 self.start(name)
-
-    def is_up(self) -> bool:
-        """Whether all processes are there and the console answers."""
-        return all(p.poll() is None for p in self.processes.values()) and is_ready(self)
 
 
 @dataclass
@@ -171,9 +167,9 @@ def _close(house: House) -> None:
         if process.poll() is None:
             console.stop(name)
     # SIGKILL for what a failed test leaves; the judge has looked for such before.
-    for process in psutil.process_iter():
-        if _belongs_to(process, str(console.home)):
-            _kill(process)
+    for left in psutil.process_iter():
+        if _belongs_to(left, str(console.home)):
+            _kill(left)
 
 
 def _kill(process: psutil.Process) -> None:

@@ -30,7 +30,7 @@ class Findings:
         return [*self.lost, *self.doubled, *self.left, *self.wrong]
 
 
-def judge_commands(house: House, journal: Journal, commands: Iterable[str]) -> Findings:
+def judge_commands(house: House, commands: Iterable[str]) -> Findings:
     """Look at these commands, which have had their time: ended, run one at a time, nothing left."""
     found = Findings()
     for command_id in commands:
@@ -49,7 +49,7 @@ def judge_commands(house: House, journal: Journal, commands: Iterable[str]) -> F
 
 def judge_all(house: House, journal: Journal, look: Look | None = None) -> Findings:
     """Look at all that people asked for, once they have gone."""
-    found = judge_commands(house, journal, journal.commands())
+    found = judge_commands(house, journal.commands())
     rows = house.console.query("SELECT id, name, state FROM deployments")
     states = {deployment: state for deployment, _, state in rows}
     names = Counter(name for _, name, state in rows if state != State.REMOVED)

@@ -40,10 +40,6 @@ class Journal:
     asked: list[Asked] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # answers that nobody expects
 
-    def of(self, command_id: str) -> Asked | None:
-        """What a command was for."""
-        return next((a for a in list(self.asked) if command_id in a.commands), None)
-
     def commands(self) -> list[str]:
         """All commands that were accepted."""
         return [command for asked in list(self.asked) for command in asked.commands]

@@ -65,6 +65,8 @@ def kill_starter(scene: Scene) -> str:
         for child in psutil.Process(console.processes[name].pid).children()
         if "labyard.runs.starter_process" in _words(child)
     ]
+    if not starters:
+        raise Missed("starter")  # killed before, and not needed since
     _kill(starters)
     return f"{len(starters)} starters"
 

@@ -9,8 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, text
 
+from labyard.accounts.people import get_user
+from labyard.context import session
 from labyard.models import db
-from tests.unit.api.test_lists import fill
+from labyard.models.base import begin_writing
+from tests.unit.api.test_lists import fill, make_commands, make_deployments
 from tests.unit.conftest import key_of, make_person
 
 # By an admin, and by a person. A filter by plan or project of commands goes through their deployments.
@@ -59,7 +62,11 @@ def statement_of(client: FlaskClient, path: str, headers: dict[str, str]) -> tup
 
 @pytest.fixture
 def filled(app: Any) -> None:
-    fill(60)
+    """Ada has much, others a little."""
+    fill(10)
+    make_person("ada")
+    for deployment in make_deployments("ada", 100):
+        make_commands(deployment, 3)
     with db.engine.begin() as connection:
         connection.execute(text("ANALYZE"))
 
@@ -69,7 +76,10 @@ def test_list_is_read_in_the_order_of_an_index(
     client: FlaskClient, app: Any, filled: None, path: str
 ) -> None:
     """A few rows tell no database to take an index, so it is asked with other ways shut."""
-    person = make_person("ada", is_admin=path in OF_ADMINS or path == "audit")
+    person = get_user(session(), "ada")
+    begin_writing()
+    person.is_admin = path in OF_ADMINS or path == "audit"
+    session().commit()
     statement, values = statement_of(client, path, key_of(person))
     plan = explain(statement, values)
     assert "TEMP B-TREE" not in plan, plan
