@@ -34,9 +34,9 @@ LISTS = [
     "commands?phase=scale",
     "commands?deployment=aaaaaaaa",
     "commands?created_before=2999-01-01T00:00:00Z",
-    "audit",
 ]
-OF_ADMINS = ["deployments?owner=ada", "commands?owner=ada", "users", "projects"]
+# What admins alone may ask.
+OF_ADMINS = ["audit", "deployments?owner=ada", "commands?owner=ada", "users", "projects"]
 
 
 def statement_of(client: FlaskClient, path: str, headers: dict[str, str]) -> tuple[str, Any]:
@@ -65,27 +65,28 @@ def filled(app: Any) -> None:
     """Ada has much, others a little."""
     fill(10)
     make_person("ada")
-    for deployment in make_deployments("ada", 100):
-        make_commands(deployment, 3)
+    first, *_ = make_deployments("ada", 40)
+    make_commands(first, 40)
     with db.engine.begin() as connection:
         connection.execute(text("ANALYZE"))
 
 
-@pytest.mark.parametrize("path", [*LISTS, *OF_ADMINS])
-def test_list_is_read_in_the_order_of_an_index(
-    client: FlaskClient, app: Any, filled: None, path: str
+@pytest.mark.parametrize("role", ["person", "admin"])
+def test_lists_are_read_in_the_order_of_an_index(
+    client: FlaskClient, app: Any, filled: None, role: str
 ) -> None:
     """A few rows tell no database to take an index, so it is asked with other ways shut."""
     person = get_user(session(), "ada")
     begin_writing()
-    person.is_admin = path in OF_ADMINS or path == "audit"
+    person.is_admin = role == "admin"
     session().commit()
-    statement, values = statement_of(client, path, key_of(person))
-    plan = explain(statement, values)
-    assert "TEMP B-TREE" not in plan, plan
-    assert not re.search(r"^(?:\S+ )?Sort", plan, re.MULTILINE), plan
-    assert not re.search(r"SCAN (?:deployments|commands|audit)(?! USING INDEX)", plan), plan
-    assert "Seq Scan on" not in plan.replace("Seq Scan on plans", "").replace("Seq Scan on projects", "")
+    headers = key_of(person)
+    for path in [*LISTS, *OF_ADMINS] if role == "admin" else LISTS:
+        plan = explain(*statement_of(client, path, headers))
+        assert "TEMP B-TREE" not in plan, f"{path}: {plan}"
+        assert not re.search(r"^(?:\S+ )?Sort", plan, re.MULTILINE), f"{path}: {plan}"
+        assert not re.search(r"SCAN (?:deployments|commands|audit)(?! USING)", plan), f"{path}: {plan}"
+        assert not re.search(r"Seq Scan on (?:deployments|commands|audit)", plan), f"{path}: {plan}"
 
 
 def explain(statement: str, values: Any) -> str:

@@ -34,6 +34,11 @@ class Listing:
     ident: InstrumentedAttribute[Any]  # unique: puts rows with the same value in order
     sorts: Mapping[str, InstrumentedAttribute[Any]]  # by public name
     default: str  # as `sort` is written: "-created_at" is newest first
+    of_search: str = ""  # the order of a search for how names begin: that of the index which finds them
+
+    def order(self, query: Mapping[str, Any]) -> str:
+        """The order that `query` asks for, or that goes with its filters."""
+        return query.get("sort") or (self.of_search if "search" in query else "") or self.default
 
 
 def answer_page(
@@ -46,7 +51,7 @@ def answer_page(
 
     Raises InvalidInput for a cursor that is broken or belongs to another list, order or filter.
     """
-    sort = query.get("sort") or listing.default
+    sort = listing.order(query)
     name, down = sort.removeprefix("-"), sort.startswith("-")
     column, ident = listing.sorts[name], listing.ident
     if query.get("cursor"):

@@ -20,6 +20,7 @@ DEPLOYMENTS = Listing(
     Deployment.id,
     {"created_at": Deployment.created_at, "updated_at": Deployment.updated_at, "name": Deployment.name},
     "-created_at",
+    of_search="name",
 )
 COMMANDS = Listing("commands", Command.id, {"created_at": Command.created_at}, "-created_at")
 

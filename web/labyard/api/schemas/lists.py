@@ -49,9 +49,8 @@ def query_of(listing: Listing, shown: type[Schema], filters: Mapping[str, Any] |
             validate=Length(1, 1000), metadata={"description": "`next` of the page before this one"}
         ),
         "sort": String(
-            load_default=listing.default,
             validate=OneOf(orders),
-            metadata={"description": "a `-` before the name: downwards"},
+            metadata={"description": f"a `-` before the name: downwards; {_default(listing)}"},
         ),
         "fields": DelimitedList(
             String(validate=OneOf(names)),
@@ -62,6 +61,11 @@ def query_of(listing: Listing, shown: type[Schema], filters: Mapping[str, Any] |
         "__doc__": "Which part of the list.",
     }
     return type(f"{listing.name.title().replace('_', '')}Query", (Schema,), fields)
+
+
+def _default(listing: Listing) -> str:
+    of_search = f", of a search `{listing.of_search}`" if listing.of_search else ""
+    return f"the default is `{listing.default}`{of_search}"
 
 
 def created_between() -> dict[str, Any]:
