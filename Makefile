@@ -118,7 +118,7 @@ test-molecule: test-platform ## Each role: converge, again, check mode, verify, 
 	molecule -c .config/molecule/config.yml test --all $(ARGS)
 
 .PHONY: bench
-bench: test-platform ## Benchmarks; each prints a table with ratios
+bench: test-platform test-services ## Benchmarks; each prints a table with ratios
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 ##@ What tests need (made by the targets above)

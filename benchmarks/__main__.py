@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .api_lists import measure_lists
 from .launch import measure_launches, print_table
 from .lifecycle import measure_lifecycle
 from .stacks import measure_stacks
 
-_ALL = ("launch", "lifecycle", "stacks")
+_ALL = ("launch", "lifecycle", "lists", "stacks")
 
 
 def main() -> int:
@@ -34,6 +35,8 @@ def main() -> int:
         print_table(measure_launches(arguments.pairs))
     if "lifecycle" in names:
         measure_lifecycle(arguments.pairs)
+    if "lists" in names:
+        measure_lists()
     if "stacks" in names:
         measure_stacks(arguments.rounds, arguments.slow)
     return 0

@@ -109,6 +109,7 @@ def _take(
     try:
         _, found = campaign.carry_out(plan, look, given.rounds, given.minutes * 60 / _PARTS[name])
         done.ends[name] = found.all()
+        print(f"{name}: at the end {found.all() or 'all agrees'}", flush=True)
     finally:
         done.kills += campaign.settled
         done.refused += campaign.journal.refused

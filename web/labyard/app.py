@@ -12,6 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_bootstrap import Bootstrap5
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
+from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from . import __version__, api, pages
@@ -23,6 +24,8 @@ from .queueing import open_queue
 from .sealing import Sealer
 from .security import install_security, refuse_zero_bytes
 from .settings import Settings, read_settings
+
+log = logging.getLogger(__name__)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -107,5 +110,9 @@ def _open_request() -> None:
 def _close_request(error: BaseException | None) -> None:
     """A request is one transaction: `commit_request` ends it well, anything else undoes it."""
     if error is not None:
-        logging.getLogger(__name__).error("request %s failed", g.get("request_id"), exc_info=error)
-    db.session.remove()
+        log.error("request %s failed", g.get("request_id"), exc_info=error)
+    try:
+        db.session.remove()
+    except (OperationalError, InterfaceError) as lost:
+        # The answer is there already, and what was not committed the database undoes by itself.
+        log.warning("the connection of request %s was lost at its end: %s", g.get("request_id"), lost)
