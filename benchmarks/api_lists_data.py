@@ -30,12 +30,12 @@ _WORDS = {
 }
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :rows - 1) "
 
-# One in ten is removed, one in a hundred failed and degraded; one in a thousand is of the plan "rare".
+# One in ten is removed, one in a hundred failed and degraded; as many are of the plan "rare".
 _DEPLOYMENTS = """
 INSERT INTO deployments (id, name, plan_id, owner_id, project_id, state, health, health_detail, message,
   params, services, endpoints, volumes, sealed_secrets, version, created_at, updated_at)
 {numbers}
-SELECT {id8}, 'd' || i, CASE WHEN i % 1000 = 500 THEN :rare ELSE :common END,
+SELECT {id8}, 'd' || i, CASE WHEN i % 100 = 50 THEN :rare ELSE :common END,
   :first_person + i % :people, :first_project + i % :people,
   CASE WHEN i % 10 = 3 THEN 8 WHEN i % 100 = 7 THEN 9 ELSE 5 END,
   CASE WHEN i % 100 = 7 THEN 'degraded' ELSE 'running' END, '', 'The notebook runs.',
@@ -45,11 +45,13 @@ FROM n
 """
 # A hundred of them wait or run; one in fifty failed, one in a hundred is a scale.
 _COMMANDS = """
-INSERT INTO commands (id, deployment_id, owner_id, issuer_id, phase, params, state, message, timeout,
-  priority, check_only, difference, steps_done, source_commit, cancel_requested, created_at, fence)
+INSERT INTO commands (id, deployment_id, owner_id, plan_id, project_id, issuer_id, phase, params, state,
+  message, timeout, priority, check_only, difference, steps_done, source_commit, cancel_requested,
+  created_at, fence)
 {numbers}
 SELECT {id12}, {owner_id8}, :first_person + (i % :deployments) % :people,
-  :first_person + (i % :deployments) % :people,
+  CASE WHEN (i % :deployments) % 100 = 50 THEN :rare ELSE :common END,
+  :first_project + (i % :deployments) % :people, :first_person + (i % :deployments) % :people,
   CASE WHEN i % 100 = 11 THEN 'scale' ELSE 'install' END, '{{"cpu_limit": 1.0, "memory_limit": 1024}}',
   CASE WHEN i >= :rows - 100 THEN i % 2 WHEN i % 50 = 9 THEN 9 ELSE 5 END, 'The notebook runs.', 600,
   0, {no}, '[]', '[]', '', {no}, {time}, 1

@@ -114,8 +114,14 @@ def test_reader_when_it_waits_already_then_is_woken_by_the_message(
         queue.storage.read_timeout = 60  # so that it can only be the message that ends the wait
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
-        sender(opened(queue_settings))("one")
-        assert reading.result(timeout=30)
+        send = sender(opened(queue_settings))
+
+        def is_read() -> bool:
+            send("one")  # again, for the first may have come before the reader began to wait
+            return reading.done()
+
+        wait_until(is_read, 30, "the message was read")
+        assert reading.result()
     assert seen == ["one"]
 
 

@@ -16,7 +16,7 @@ from labyard.models.base import begin_writing
 from tests.unit.api.test_lists import fill, make_commands, make_deployments
 from tests.unit.conftest import key_of, make_person
 
-# By an admin, and by a person. A filter by plan or project of commands goes through their deployments.
+# By an admin, and by a person.
 LISTS = [
     "deployments",
     "deployments?removed=true",
@@ -32,6 +32,8 @@ LISTS = [
     "commands",
     "commands?state=9",
     "commands?phase=scale",
+    "commands?plan=notebook",
+    "commands?project=default",
     "commands?deployment=aaaaaaaa",
     "commands?created_before=2999-01-01T00:00:00Z",
 ]

@@ -13,7 +13,7 @@ from tests.unit.conftest import key_of, make_person
 def test_answer_when_the_connection_is_lost_at_the_end_of_its_request_then_it_is_given(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headers = {"Authorization": f"Bearer {key_of(make_person())}"}
+    headers = key_of(make_person())
 
     def lose() -> None:
         monkeypatch.undo()

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request, stream_with_context, url_for
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, lazyload, load_only, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from labyard.accounts.scope import get_command, get_deployment
@@ -39,6 +39,17 @@ from .selections import COMMANDS, select_commands
 from .stream import follow_command, last_event_id, streamed
 
 _TASK_FIELDS = {"tasks", "progress"}
+# Of the rows beside a command a page reads only what it shows.
+_SHOWN = (
+    selectinload(Command.runs).load_only(Run.id),
+    joinedload(Command.issuer).load_only(User.username),
+    joinedload(Command.deployment).options(
+        load_only(Deployment.name, Deployment.state, Deployment.health, Deployment.endpoints),
+        joinedload(Deployment.plan).load_only(Plan.name),
+        lazyload(Deployment.owner),
+        lazyload(Deployment.project),
+    ),
+)
 # An example for the documentation.
 _INSTALL = {"plan": "notebook", "phase": "install", "name": "demo", "params": {"cpu_limit": 0.5}}
 
@@ -78,8 +89,7 @@ def issue_commands(document: dict[str, Any]) -> Response:
 @blueprint.output(list_of(CommandOut))
 @blueprint.doc(summary="Commands on your deployments (an admin's: on all), newest first", security="key")
 def list_commands(query: dict[str, Any]) -> Response:
-    found = select_commands(require_person(), query)
-    found = found.options(selectinload(Command.runs).load_only(Run.id))
+    found = select_commands(require_person(), query).options(*_SHOWN)
     if query.get("fields") and not _TASK_FIELDS & set(query["fields"]):
         return answer_page(found, COMMANDS, query, _show_without_tasks)
     return answer_page(found.options(selectinload(Command.tasks)), COMMANDS, query, show_commands)

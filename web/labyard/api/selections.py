@@ -36,7 +36,7 @@ def select_deployments(person: User, query: Mapping[str, Any]) -> Select[Any]:
     for name, column in plain.items():
         if name in query:
             found = found.where(column == query[name])
-    found = _by_relation(found, person, query, Deployment.owner_id)
+    found = _by_relation(found, person, query, Deployment)
     return created_between(found, Deployment.created_at, query)
 
 
@@ -47,9 +47,7 @@ def select_commands(person: User, query: Mapping[str, Any]) -> Select[Any]:
     for name, column in plain.items():
         if name in query:
             found = found.where(column == query[name])
-    if "plan" in query or "project" in query:
-        found = found.join(Deployment, Deployment.id == Command.deployment_id)
-    found = _by_relation(found, person, query, Command.owner_id)
+    found = _by_relation(found, person, query, Command)
     return created_between(found, Command.created_at, query)
 
 
@@ -65,16 +63,16 @@ def created_between(
 
 
 def _by_relation(
-    found: Select[Any], person: User, query: Mapping[str, Any], owner: InstrumentedAttribute[Any]
+    found: Select[Any], person: User, query: Mapping[str, Any], rows: type[Deployment] | type[Command]
 ) -> Select[Any]:
     """Filters by name of what the rows hold the number of. The number is looked up in the same
     statement, where it stands for a constant: so the index that begins with it is used."""
     if "owner" in query and query["owner"] != person.username and not person.is_admin:
         raise Forbidden("Only admins may look at what others own.")
     numbers = (
-        ("plan", Deployment.plan_id, select(Plan.id).where(Plan.name == query.get("plan"))),
-        ("project", Deployment.project_id, select(Project.id).where(Project.name == query.get("project"))),
-        ("owner", owner, select(User.id).where(User.username == query.get("owner"))),
+        ("plan", rows.plan_id, select(Plan.id).where(Plan.name == query.get("plan"))),
+        ("project", rows.project_id, select(Project.id).where(Project.name == query.get("project"))),
+        ("owner", rows.owner_id, select(User.id).where(User.username == query.get("owner"))),
     )
     for name, column, number in numbers:
         if name in query:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +17,16 @@ from .deployments import Deployment
 from .states import COMMAND_MOVES, TASK_MOVES, State, keep_to
 
 
-def _owner_of_deployment(insert: Any) -> int:
-    """The owner of a new command's deployment."""
-    wanted = insert.get_current_parameters()["deployment_id"]
-    owner = insert.connection.scalar(select(Deployment.owner_id).where(Deployment.id == wanted))
-    return int(owner or 0)  # 0: no such deployment, which the foreign key refuses in its own words
+def _of_deployment(column: str) -> Callable[[Any], int]:
+    """What a new command copies from its deployment."""
+
+    def copy(insert: Any) -> int:
+        wanted = insert.get_current_parameters()["deployment_id"]
+        query = select(getattr(Deployment, column)).where(Deployment.id == wanted)
+        # 0: no such deployment, which the foreign key refuses in its own words
+        return int(insert.connection.scalar(query) or 0)
+
+    return copy
 
 
 class Command(db.Model):
@@ -39,6 +45,8 @@ class Command(db.Model):
         # What lists filter and sort by, and where a page goes on.
         Index("ix_commands_created_at_id", "created_at", "id"),
         Index("ix_commands_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index("ix_commands_plan_id_created_at_id", "plan_id", "created_at", "id"),
+        Index("ix_commands_project_id_created_at_id", "project_id", "created_at", "id"),
         Index("ix_commands_deployment_id_created_at_id", "deployment_id", "created_at", "id"),
         Index("ix_commands_state_created_at_id", "state", "created_at", "id"),
         Index("ix_commands_phase_created_at_id", "phase", "created_at", "id"),
@@ -48,8 +56,10 @@ class Command(db.Model):
 
     id: Mapped[str] = mapped_column(String(12), primary_key=True, default=lambda: random_id(12))
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
-    # A copy of the deployment's owner, who never changes: one index then lists a person's commands.
-    owner_id: Mapped[int] = mapped_column(default=_owner_of_deployment)
+    # Copies of what never changes of the deployment: so one index lists a person's commands by time.
+    owner_id: Mapped[int] = mapped_column(default=_of_deployment("owner_id"))
+    plan_id: Mapped[int] = mapped_column(default=_of_deployment("plan_id"))
+    project_id: Mapped[int] = mapped_column(default=_of_deployment("project_id"))
     issuer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     phase: Mapped[str] = mapped_column(String(16))
     params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # by public name

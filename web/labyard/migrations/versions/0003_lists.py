@@ -1,4 +1,4 @@
-"""Lists: indexes to filter, sort and go on by, and the owner in the rows of commands.
+"""Lists: indexes to filter, sort and go on by; owner, plan and project in the rows of commands.
 
 Revision ID: 0003
 Revises: 0002
@@ -17,10 +17,13 @@ depends_on = None
 # Each index ends with the id, so that a page can go on where the last one ended.
 COMMANDS = (
     ("owner_id", "created_at"),
+    ("plan_id", "created_at"),
+    ("project_id", "created_at"),
     ("deployment_id", "created_at"),
     ("state", "created_at"),
     ("phase", "created_at"),
 )
+COPIES = ("owner_id", "plan_id", "project_id")  # in commands, of their deployments
 COMMANDS_BEFORE = ("deployment_id", "state")
 DEPLOYMENTS = (
     ("updated_at",),
@@ -59,11 +62,13 @@ def sort_names(collation):
 
 def upgrade():
     with op.batch_alter_table("commands", recreate="never") as batch_op:
-        batch_op.add_column(sa.Column("owner_id", sa.Integer(), nullable=False, server_default="0"))
-    op.execute(
-        "UPDATE commands SET owner_id ="
-        " (SELECT deployments.owner_id FROM deployments WHERE deployments.id = commands.deployment_id)"
-    )
+        for column in COPIES:
+            batch_op.add_column(sa.Column(column, sa.Integer(), nullable=False, server_default="0"))
+    for column in COPIES:
+        op.execute(
+            f"UPDATE commands SET {column} ="
+            f" (SELECT deployments.{column} FROM deployments WHERE deployments.id = commands.deployment_id)"
+        )
     sort_names("C")
     for table, before, after in (
         ("commands", COMMANDS_BEFORE, COMMANDS),
@@ -99,4 +104,5 @@ def downgrade():
             op.create_index(f"ix_{table}_{column}", table, [column], unique=False)
     sort_names("default")
     with op.batch_alter_table("commands", recreate="never") as batch_op:
-        batch_op.drop_column("owner_id")
+        for column in COPIES:
+            batch_op.drop_column(column)
