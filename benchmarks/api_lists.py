@@ -65,7 +65,6 @@ QUESTIONS = (
     ("person", "deployments"),
     ("person", "deployments?sort=-updated_at"),
     ("person", "commands"),
-    ("person", "commands?plan=rare"),
     ("admin", "users"),
     ("admin", "audit"),
 )

@@ -31,7 +31,7 @@ def test_console_when_its_parts_are_killed_then_nothing_is_lost_doubled_or_left(
     seed = secrets.randbelow(10**6)
     print(f"seed {seed}")
     with open_house(tmp_path, servers) as house:
-        campaign = Campaign(house, seed, people=3, params=resource_params)
+        campaign = Campaign(house, seed, people=3, params=resource_params, overlap=3)
         plan = [Planned(*words.split()) for words in PLANS[house.database]]
         kills, found = campaign.carry_out(plan)
         logs = house.logs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ def carry_out_with_a_kill(house: House, **body: Any) -> dict[str, Any]:
     """A command whose run is killed in the midst of its work, and run again by itself."""
     command = house.console.issue(**body)
 
-    def runs() -> list[psutil.Process]:
-        found = house.run_processes(command["id"])
-        return [p for p in found if "sleep" in p.name()] and found
+    def has_begun() -> bool:
+        marks = house.marks / f"{body['deployment']}.marks"
+        return f"{command['id']}-1 update work" in marks.read_text(encoding="ascii")
 
-    for process in wait_until(runs, 60, f"it works: {house.logs()}"):
-        process.kill()
+    wait_until(has_begun, 60, f"it works: {house.logs()}")
+    for process in house.run_processes(command["id"]):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     ended = house.console.finish(command)
     assert (ended["state"], ended["attempts"]) == (5, 2), ended
     return ended
