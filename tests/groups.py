@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-_TOGETHER = ("nodes", "faults", "browser")  # folders of tests/ that are one group each
+_TOGETHER = ("nodes", "faults", "browser", "oracle")  # folders of tests/ that are one group each
 
 
 @pytest.hookimpl(trylast=True)
