@@ -17,6 +17,7 @@ from tests.api.conftest import Interface
 from tests.conftest import SCRIPTS
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 LONG = os.environ.get("LABYARD_SCHEMATHESIS_SECONDS")
 # Seconds for each role. Who is nobody gets nowhere, and soon. Admins come last: they can disable others.
 SECONDS = {"nobody": 8, "disabled": 8, "expired": 8, "user": 25, "admin": 35}
@@ -40,6 +41,7 @@ def test_interface_keeps_its_word(interface: Interface, role: str) -> None:
         capture_output=True,
         text=True,
         cwd=interface.console.home,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
         check=False,
         timeout=60 + 2 * int(LONG or SECONDS[role]),
     )
