@@ -186,6 +186,18 @@ def end_by_itself(one: Deployment) -> None:
     wait_until(lambda: one.task_state() == "complete", "the notebook ended by itself")
 
 
+def test_notebook_that_its_machine_ended_then_the_swarm_starts_it_again(notebook: Deployment) -> None:
+    def containers() -> list[Any]:
+        name = f"com.docker.swarm.service.name={notebook.stack}_notebook"
+        found: list[Any] = docker.from_env().containers.list(filters={"label": name, "health": "healthy"})
+        return found
+
+    (before,) = containers()
+    before.kill(signal="TERM")  # what a container gets when its engine or its node goes down
+    wait_until(lambda: [c for c in containers() if c.id != before.id], "another one runs")
+    assert server_status(base_url(notebook), TOKEN).ok
+
+
 def test_remove_then_only_the_volume_stays_until_it_is_named(tmp_path: Path) -> None:
     with deployment(tmp_path / "private") as one:
         succeed(one.run("install"))
