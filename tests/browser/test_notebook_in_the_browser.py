@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.steps import arrive, choose, deployment_id, sign_in, tab_to, wait_for_end, write
-from tests.conftest import PLAN, RunningConsole
+from tests.conftest import PLAN, RunningConsole, wait_until
 
 SCREENSHOT = Path(__file__).resolve().parents[2] / "docs" / "images" / "console.png"
 NAME = "field-notes"
@@ -64,23 +64,42 @@ def test_notebook_from_the_form_to_a_computed_cell_to_its_removal(
     expect(page.get_by_role("heading", name="No deployment matches")).to_be_visible()
 
 
-def test_launch_that_no_node_can_carry_says_why_and_offers_a_retry(
+def test_launch_that_no_node_can_ever_carry_is_refused_at_the_field(
     console: RunningConsole, page: Page, unique: str
 ) -> None:
+    wait_until(lambda: console.query("SELECT 1 FROM nodes"), 60, "the console has seen the nodes")
     sign_in(page, console.url, console.username, console.password)
     choose(page, "Launch Notebook")
     arrive(page, "Launch Notebook")
     write(page, "Name", unique)
     write(page, "Memory", "1048576")
     choose(page, "Launch")
+    memory = page.get_by_label("Memory (MiB)")
+    expect(memory).to_have_accessible_description(re.compile("no node has 1024 GiB; the largest has"))
+    expect(memory).to_have_value("1048576")
+    expect(page.get_by_label("Name")).to_have_value(unique)
+
+
+def test_launch_that_fails_says_why_and_offers_a_retry(
+    console: RunningConsole, page: Page, unique: str
+) -> None:
+    plan = {"name": unique, "title": f"Broken {unique}", "configuration": "labyard.platform.notebook"}
+    answer = console.call("POST", "plans", {**plan, "fixed": {"image_prefix": f"{unique}/none"}})
+    assert answer.status_code == 201, answer.text
+    sign_in(page, console.url, console.username, console.password)
+    choose(page, f"Launch Broken {unique}")
+    arrive(page, f"Launch Broken {unique}")
+    write(page, "Name", unique)
+    write(page, "Memory", "300")
+    choose(page, "Launch")
     arrive(page, f"Launch {unique}")
-    wait_for_end(page, "It did not work")
-    expect(page.locator("[data-live=outcome]")).to_contain_text(re.compile("memory", re.IGNORECASE))
+    wait_for_end(page, "Something that it needs is missing")
+    expect(page.locator("[data-live=outcome]")).to_contain_text(f"{unique}/none")
     expect(page.locator("[data-live=outcome]")).to_contain_text("no service of it")
     expect(page.get_by_role("button", name="Retry", exact=True)).to_be_visible()
 
     choose(page, "Change and retry")
-    expect(page.get_by_label("Memory (MiB)")).to_have_value("1048576")
+    expect(page.get_by_label("Memory (MiB)")).to_have_value("300")
     choose(page, "Back")
     arrive(page, unique)
     choose(page, "Remove")
@@ -88,6 +107,7 @@ def test_launch_that_no_node_can_carry_says_why_and_offers_a_retry(
     choose(page, f"Remove {unique}")
     arrive(page, f"Remove {unique}")
     wait_for_end(page, "Done")
+    console.call("DELETE", f"plans/{unique}")
 
 
 def refuses_at_the_field(page: Page) -> None:

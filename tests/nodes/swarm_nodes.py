@@ -79,6 +79,7 @@ class SwarmNodes(Machines):
         return {
             node.attrs["Description"]["Hostname"]: node.attrs["Status"]["State"]
             for node in self.client().nodes.list()
+            if "Hostname" in node.attrs["Description"]  # one that is joining has not said its name yet
         }
 
     def wait_for_states(self, wanted: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ from docker.errors import APIError
 from ansible_collections.labyard.platform.plugins.module_utils._stack.canonical import canonical_service
 from ansible_collections.labyard.platform.plugins.module_utils._stack.compose import load_stack
 from ansible_collections.labyard.platform.plugins.module_utils._stack.convert import Naming
+from tests.conftest import wait_until
 from tests.integration.stack_helpers import stack_module
 from tests.oracle.docker_recorder import recorded_deploy
 from tests.oracle.oracle import (
@@ -47,10 +48,21 @@ def outside(engine: docker.DockerClient) -> Iterator[None]:
         with contextlib.suppress(APIError):
             made.append(engine.secrets.create(name=name, data=b"outside"))
         if not engine.networks.list(names=[f"^{name}$"]):
-            made.append(engine.networks.create(name, driver="overlay"))
+            made.append(create_network(engine, name))
     yield
     for item in made:
         item.remove()
+
+
+def create_network(engine: docker.DockerClient, name: str) -> Any:
+    """An overlay network; one of the same name may still be going."""
+
+    def create() -> Any:
+        with contextlib.suppress(APIError):
+            return engine.networks.create(name, driver="overlay")
+        return None
+
+    return wait_until(create, 60, f"the network {name} was created")
 
 
 @pytest.fixture(autouse=True)

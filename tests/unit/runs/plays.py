@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -81,3 +82,12 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     """The living processes with the run's folder on their command line."""
     found = psutil.process_iter(["cmdline"])
     return [p for p in found if any(str(folder) in word for word in p.info["cmdline"] or ())]
+
+
+def command_lines_below(process: psutil.Process) -> list[list[str]]:
+    """The command lines of all descendants; those that are ending right now are left out."""
+    found = []
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(child.cmdline())
+    return found

@@ -17,6 +17,7 @@ from tests.unit.runs.plays import (
     RESULT,
     SECRET,
     PreparedRun,
+    command_lines_below,
     play_environment,
     prepare_run,
     processes_of,
@@ -118,7 +119,7 @@ def test_run_that_is_asked_to_end_leaves_no_process(tmp_path: Path, program: lis
     process = started.find()
     assert process is not None
     wait_until(
-        lambda: any(p.cmdline() == ["sleep", "600"] for p in process.children(recursive=True)),
+        lambda: ["sleep", "600"] in command_lines_below(process),
         60,
         f"the play sleeps: {run.text()}",
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from .desired import NAMESPACE, DesiredFile
 from .engine import Engine, EventStream
-from .errors import EngineError, NotFound
+from .errors import Conflict, EngineError, NotFound
 from .image import registry_of, repository_of
 from .info import Snapshot
 from .live import LiveStack, Objects, of_stack
@@ -212,7 +212,8 @@ class SwarmClient:
         """Remove the containers of past tasks of a stack on this engine that hold one of these volumes."""
         filters = {**_label(stack), "volume": sorted(volumes), "status": ["exited", "dead", "created"]}
         for container in self.engine.get("/containers/json", {"all": "true", "filters": filters}):
-            self.remove("container", container["Id"])
+            with contextlib.suppress(Conflict):  # the engine is removing it of its own accord just now
+                self.remove("container", container["Id"])
 
     def remove(self, kind: str, identity: str) -> bool:
         """Remove an object; False if it was gone already.
