@@ -11,7 +11,8 @@ version_added: 0.1.0
 short_description: Tell which deployments a console has
 author: The Labyard authors (@labyard)
 description:
-  - Lists the deployments that the owner of the key may see, their own or an admin's all, newest first.
+  - Lists the deployments that the owner of the key may see, their own or an admin's all, newest first;
+    what O(search) finds, by name.
   - The list is read to its end, however long it is.
 extends_documentation_fragment:
   - labyard.platform.console
@@ -83,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployments:
-  description: The deployments, newest first. None of them holds a secret.
+  description: The deployments, newest first, or by name with O(search). None of them holds a secret.
   returned: success
   type: list
   elements: dict
