@@ -14,7 +14,9 @@ from typing import Protocol
 
 from .process import RunProcess, end_process
 
-_LOOK_EVERY = 0.2  # seconds between looks at the file of events
+_LOOK_EVERY = 0.2  # seconds between looks at the file of events, at least
+_REST = 10  # a look that took long is followed by a rest of so many times its length: the run has the machine
+_LONGEST_REST = 2.0  # seconds
 _BEAT_EVERY = 1.0  # seconds between renewals of the lease, and looks for a cancel
 
 
@@ -53,6 +55,7 @@ def supervise_run(
     reason: str | None = None
     while run.find() is not None and reason is None:
         reap()
+        began = time.monotonic()
         watcher.take_events(folder)
         now = time.monotonic()
         if now >= next_beat:
@@ -61,7 +64,7 @@ def supervise_run(
                 reason = "cancelled"
         if now >= deadline:
             reason = reason or "timeout"
-        run.wait(_LOOK_EVERY)
+        run.wait(min(max(_LOOK_EVERY, _REST * (now - began)), _LONGEST_REST))
     end_process(run)
     reap()
     return Verdict(reason)
