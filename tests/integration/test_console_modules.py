@@ -138,6 +138,20 @@ def test_deployment_when_made_again_after_its_removal_then_it_is_a_new_one(play:
     assert second["deployment"]["id"] != first["deployment"]["id"]
 
 
+def test_deployment_when_it_is_for_somebody_else_then_it_is_theirs_and_a_second_time_changes_nothing(
+    play: Play, cheap_console: RunningConsole, unique: str
+) -> None:
+    person = {"username": unique, "password": "a long password 1", "projects": ["default"]}
+    assert cheap_console.call("POST", "users", person).status_code == 201
+    first, second, stopped = play(
+        deployment(unique, owner=unique),
+        deployment(unique, owner=unique),
+        deployment(unique, owner=unique, state="stopped"),
+    )
+    assert (first["deployment"]["owner"], first["commands"][0]["issuer"]) == (unique, "admin")
+    assert (second["changed"], stopped["phases"]) == (False, ["stop"])
+
+
 def test_deployment_when_a_command_runs_on_it_then_the_task_waits_and_then_acts(
     play: Play, cheap_console: RunningConsole, unique: str
 ) -> None:
@@ -215,7 +229,7 @@ def test_info_when_asked_with_filters_then_tells_of_those_alone(play: Play, uniq
         {INFO: {"search": unique, "health": "stopped", "state": "COMPLETED", "plan": CHEAP_PLAN}},
         {INFO: {"name": unique}},
     )
-    assert [d["name"] for d in by_search["deployments"]] == [f"{unique}-2", f"{unique}-1"]
+    assert [d["name"] for d in by_search["deployments"]] == [f"{unique}-1", f"{unique}-2"]
     assert [d["name"] for d in stopped["deployments"]] == [f"{unique}-2"]
     assert (none["changed"], none["deployments"]) == (False, [])
 
@@ -247,14 +261,14 @@ def test_plan_when_in_check_mode_then_nothing_is_made(
 
 def examples(unique: str) -> list[dict[str, Any]]:
     """The examples of the three modules, with names and the plan of the tests."""
-    names = {"demo": unique, "notebook": CHEAP_PLAN, "small-notebook": f"p{unique}"}
+    names = {"demo": unique, "notebook": CHEAP_PLAN, "small-notebook": f"p{unique}", "ada": "admin"}
     params = {"cpu_limit": "words", "memory_limit": "size"}
     tasks: list[dict[str, Any]] = []
     for module in (service_plan, service_deployment, service_deployment_info):
         for task in yaml.safe_load(module.EXAMPLES):
             options = task.get(f"labyard.platform.{module.__name__.rpartition('.')[2]}")
             if options:
-                for key in ("name", "plan"):
+                for key in ("name", "plan", "owner"):
                     options |= {key: names[options[key]]} if key in options else {}
                 for key in ("params", "fixed"):
                     options |= (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.spec imp
     Configuration,
     read_configuration,
 )
+from labyard.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parent for path in (REPOSITORY / "collection" / "roles").glob("*/tasks"))
@@ -196,6 +198,16 @@ def test_plans_when_read_then_their_fixed_values_and_shapes_fit_the_service(path
         for shape in plan.shapes.values():
             merge_params(configuration, plan, "install", shape)
         merge_params(configuration, plan, "install", {})
+
+
+def test_console_when_it_reads_a_setting_then_its_role_can_set_it() -> None:
+    code = (REPOSITORY / "web" / "labyard" / "settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'"(LABYARD_[A-Z_]+|ANSIBLE_CONFIG|DOCKER_HOST)"', code))
+    role = REPOSITORY / "collection" / "roles" / "console"
+    assert set(load(role / "vars" / "main.yml")["__console_settings"]) == read
+    defaults = load(role / "defaults" / "main.yml")
+    numbers = ("command_limit", "deployment_limit", "keep_runs_days", "keep_runs")
+    assert [defaults[f"console_{name}"] for name in numbers] == [getattr(Settings, name) for name in numbers]
 
 
 def test_result_schema_when_read_then_it_is_a_json_schema() -> None:

@@ -22,6 +22,7 @@ WITHIN = (
     "labyard/migrations/alembic.ini",
     "labyard/migrations/env.py",
     "labyard/migrations/script.py.mako",
+    "labyard/playbooks/removal.yml",
     "labyard/playbooks/service.yml",
 )
 FOLDERS = ("labyard/templates/", "labyard/static/", "labyard/migrations/versions/")

@@ -75,7 +75,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         home=home,
         database_url=database,
         queue_url=_queue_url(env, home, database),
-        playbook=Path(env.get("LABYARD_PLAYBOOK") or _default_playbook()).resolve(),
+        playbook=Path(env.get("LABYARD_PLAYBOOK") or own_playbook("service.yml")).resolve(),
         inventory=Path(env.get("LABYARD_INVENTORY") or _REPOSITORY / "inventories" / "local").resolve(),
         ansible_config=config.resolve() if config.exists() else None,
         docker_host=env.get("DOCKER_HOST") or None,
@@ -172,6 +172,7 @@ def python_folder() -> Path:
     return Path(sys.executable).parent
 
 
-def _default_playbook() -> Path:
-    packaged = _PACKAGED_PLAYBOOKS / "service.yml"
-    return packaged if packaged.exists() else _REPOSITORY / "playbooks" / "service.yml"
+def own_playbook(name: str) -> Path:
+    """A playbook of ours: from the package, or from the repository where that is what runs."""
+    packaged = _PACKAGED_PLAYBOOKS / name
+    return packaged if packaged.exists() else _REPOSITORY / "playbooks" / name

@@ -78,6 +78,7 @@ def show_task(task: Task) -> dict[str, Any]:
         "ended_at": show_time(task.ended_at),
         "seconds": None if task.seconds is None else round(task.seconds, 3),
         "error": task.error or None,
+        "done_before": task.done_before,
     }
 
 
@@ -119,6 +120,8 @@ def _show_command(command: Command, place: int | None) -> dict[str, Any]:
         "check": command.check_only,
         "difference": command.difference,
         "retry_of": command.retry_of,
+        "steps_done": command.steps_done,
+        "source_commit": command.source_commit or None,
         "priority": command.priority,
         "attempts": len(command.runs),
         "queue_position": place,
@@ -151,6 +154,7 @@ def show_plan(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "title": plan.title,
         "summary": plan.summary or (configuration.summary if configuration else ""),
+        "own_summary": plan.summary,
         "icon": configuration.icon if configuration else "",
         "configuration": plan.configuration,
         "fixed": plan.fixed,

@@ -13,7 +13,8 @@ author: The Labyard authors (@labyard)
 description:
   - Lets a console have a deployment as the task describes it. What differs is changed by the phases of the
     service; what is as it should be is left alone.
-  - The deployment belongs to the owner of the key. Its name is unique among theirs in a project.
+  - The deployment belongs to O(owner), by default the owner of the key. Its name is unique among theirs in
+    a project.
   - A request is named by its content. A task that is run twice at the same time, or sent again because no
     answer came, makes nothing twice.
   - If a command is running on the deployment already, the task waits until that has ended, and only then
@@ -55,7 +56,13 @@ options:
       - Required for a new deployment. That of one which is there cannot be changed.
     type: str
   project:
-    description: One of the projects of the key's owner; the first by default.
+    description: One of the owner's projects; the first by default.
+    type: str
+  owner:
+    description:
+      - User name of the person whose deployment it is. Naming somebody else takes an admin's key; the
+        console's audit trail says who asked.
+      - The owner of the key by default.
     type: str
   params:
     description:
@@ -111,6 +118,12 @@ EXAMPLES = r"""
   labyard.platform.service_deployment:
     name: demo
     state: stopped
+
+- name: Ensure Ada has a notebook
+  labyard.platform.service_deployment:
+    name: demo
+    plan: notebook
+    owner: ada
 
 - name: Remove it with its files
   labyard.platform.service_deployment:
@@ -169,6 +182,7 @@ def argument_spec() -> dict[str, Any]:
         "state": {"type": "str", "choices": STATES, "default": "present"},
         "plan": {"type": "str"},
         "project": {"type": "str"},
+        "owner": {"type": "str"},
         "params": {"type": "dict", "default": {}},
         "keep_data": {"type": "bool"},
         "wait": {"type": "bool", "default": True},
@@ -186,6 +200,7 @@ def run(client: ConsoleClient, options: dict[str, Any], check_mode: bool) -> dic
         name=options["name"],
         plan=options["plan"],
         project=options["project"] or "",
+        owner=options["owner"] or None,
         params=options["params"] or {},
         keep_data=options["keep_data"],
     )

@@ -47,7 +47,10 @@ options:
     description: What people read. A new plan's is made of its name.
     type: str
   summary:
-    description: What people read below the title. A new plan's is its configuration's.
+    description:
+      - What people read below the title.
+      - As long as a plan has none of its own, and after it was set to an empty text, people read that of its
+        configuration.
     type: str
   fixed:
     description: Parameters that people cannot choose, with their values. All of them.
@@ -64,9 +67,24 @@ options:
     elements: str
   source:
     description:
-      - Where the configuration is fetched from at each run, with C(repository), C(ref) and C(path).
+      - The git repository from which the configuration is fetched at each run.
       - An empty mapping stands for a role that is installed on the workers.
+      - The console looks at it when the plan is saved, not in check mode; a worker fetches it a few seconds
+        later, and until then the plan is not available.
     type: dict
+    suboptions:
+      repository:
+        description:
+          - Address of the repository, beginning with C(https://). The host must be one of those from which
+            the console may fetch, E(LABYARD_SOURCE_HOSTS).
+          - Goes with O(source.ref).
+        type: str
+      ref:
+        description: The full number of a commit, or a tag or branch, which is looked up each time.
+        type: str
+      path:
+        description: Folder of the role in the repository; by default the repository itself.
+        type: str
 seealso:
   - module: labyard.platform.service_deployment
 """
@@ -90,6 +108,18 @@ EXAMPLES = r"""
   labyard.platform.service_plan:
     name: small-notebook
     visible: false
+
+- name: See what would change if they were the lab's alone and came from its git repository
+  labyard.platform.service_plan:
+    name: small-notebook
+    projects: [lab]
+    configuration: lab.services.notebook
+    source:
+      repository: https://git.example.org/lab/services.git
+      ref: v1.4
+      path: roles/notebook
+  check_mode: true
+  diff: true
 
 - name: Offer them no more
   labyard.platform.service_plan:
@@ -130,7 +160,11 @@ def argument_spec() -> dict[str, Any]:
         "shapes": {"type": "dict"},
         "visible": {"type": "bool"},
         "projects": {"type": "list", "elements": "str"},
-        "source": {"type": "dict"},
+        "source": {
+            "type": "dict",
+            "options": {"repository": {"type": "str"}, "ref": {"type": "str"}, "path": {"type": "str"}},
+            "required_together": [("repository", "ref")],
+        },
     }
 
 

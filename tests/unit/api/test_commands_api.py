@@ -127,6 +127,24 @@ def test_deployment_and_command_hold_no_secret(client: FlaskClient, key: dict[st
         assert "sealed" not in text
 
 
+def test_command_says_what_it_leaves_out_and_of_which_commit_it_was_run(
+    client: FlaskClient, key: dict[str, str]
+) -> None:
+    first = issue(client, key).json
+    assert (first["steps_done"], first["source_commit"]) == ([], None)
+    assert {task["done_before"] for task in first["tasks"]} == {False}
+    begin_writing()
+    command = session().get_one(Command, first["id"])
+    left_out = command.tasks[0].name
+    command.steps_done, command.source_commit = [left_out], "ab" * 20
+    session().commit()
+    again = client.get(f"/api/v1/commands/{first['id']}", headers=key).json
+    assert (again["steps_done"], again["source_commit"]) == ([left_out], "ab" * 20)
+    assert [task["name"] for task in again["tasks"] if task["done_before"]] == [left_out]
+    tasks = client.get(f"/api/v1/commands/{first['id']}/tasks", headers=key).json["items"]
+    assert tasks == again["tasks"]
+
+
 def test_cancel_is_asked_for_once_it_waits_and_refused_once_it_is_over(
     client: FlaskClient, key: dict[str, str]
 ) -> None:
@@ -157,6 +175,17 @@ def test_plan_is_made_by_an_admin_alone(client: FlaskClient, key: dict[str, str]
     assert issue(client, key, plan="small").json["params"]["cpu_limit"] == 0.5
     answer = issue(client, key, plan="small", name="other", params={"cpu_limit": 4})
     assert answer.json["errors"] == {"cpu_limit": "is fixed by the plan to 0.5"}
+
+
+def test_plan_without_a_summary_shows_its_configurations_and_says_that_it_has_none(
+    client: FlaskClient, app: Any
+) -> None:
+    admin = key_of(make_person("root", is_admin=True))
+    plan = {"name": "small", "configuration": "labyard.platform.notebook"}
+    made = client.post("/api/v1/plans", json=plan, headers=admin).json
+    assert (bool(made["summary"]), made["own_summary"]) == (True, "")
+    made = client.post("/api/v1/plans", json={**plan, "summary": "Ours."}, headers=admin).json
+    assert (made["summary"], made["own_summary"]) == ("Ours.", "Ours.")
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,12 @@ def command(state: int = 5, **changes: Any) -> Reply:
 NONE = Reply(200, {"items": [], "next": None})
 
 
-def conduct(server: Answering, state: str = "stopped", **options: Any) -> Conductor:
+def conduct(server: Answering, state: str = "stopped", owner: str | None = None, **options: Any) -> Conductor:
     client = ConsoleClient(Connection(server.url, "key", timeout=5), sleep=lambda _: None)
     ticks = iter(range(10_000))
     return Conductor(
         client,
-        Wanted(state, "demo", "notebook"),
+        Wanted(state, "demo", "notebook", owner=owner),
         clock=lambda: float(next(ticks)),
         sleep=lambda _: None,
         **options,
@@ -78,6 +78,29 @@ def test_ensure_when_it_is_asked_for_then_the_version_and_a_key_from_content_go_
             "stopped",
         )
     assert keys[0] == keys[1]
+
+
+def install_for(owner: str | None) -> tuple[list[str], dict[str, Any], str]:
+    """What the console is asked for a new deployment of `owner`: paths, the document, its key."""
+    theirs = [Reply(200, {"username": owner, "projects": ["lab"]})] if owner not in (None, "ada") else []
+    phases = Reply(200, {"phases": [{"name": "stop"}]})
+    with answering(USER, *theirs, NONE, phases, command(), command(), found()) as server:
+        assert conduct(server, "present", owner=owner).ensure()["phases"] == ["install"]
+    (post,) = [asked for asked in server.asked if asked.method == "POST"]
+    return [asked.path for asked in server.asked], post.body, post.headers["Idempotency-Key"]
+
+
+def test_ensure_when_it_is_for_somebody_else_then_it_is_looked_for_and_made_among_theirs() -> None:
+    paths, body, key = install_for("bob")
+    assert paths[1] == "/api/v1/users/bob"
+    assert "owner=bob&project=lab" in paths[2]
+    assert (body["owner"], body["project"]) == ("bob", "lab")
+    assert key not in (install_for(None)[2], install_for("eve")[2])
+
+
+def test_ensure_when_the_owner_is_the_keys_own_then_nothing_of_an_admin_is_asked_for() -> None:
+    assert install_for("ada") == install_for(None)
+    assert "owner" not in install_for("ada")[1]
 
 
 def test_ensure_when_it_was_changed_meanwhile_then_it_looks_again_and_decides_anew() -> None:

@@ -12,11 +12,11 @@ from ansible_collections.labyard.platform.plugins.module_utils._console.params i
     differing,
     hide_secrets,
 )
-from ansible_collections.labyard.platform.plugins.module_utils._console.plans import decide
 from ansible_collections.labyard.platform.plugins.module_utils._console.steps import (
     Schemas,
     Step,
     Wanted,
+    body_of,
     derive_key,
     describe_wanted,
     next_step,
@@ -118,6 +118,14 @@ def test_preview_when_several_steps_are_needed_then_all_are_told_in_order() -> N
     assert (steps, after) == ([Step("remove", {"keep_data": False}, "abcdefgh")], {"state": "absent"})
 
 
+def test_body_when_it_is_for_somebody_else_then_a_new_one_names_its_owner() -> None:
+    install, stop = Step("install", {"cpu": 1}), Step("stop", {}, "abcdefgh")
+    new = {"phase": "install", "params": {"cpu": 1}, "plan": "notebook", "name": "demo", "project": "default"}
+    assert body_of(install, wanted()) == new
+    assert body_of(install, wanted(owner="bob")) == {**new, "owner": "bob"}
+    assert "owner" not in body_of(stop, wanted(owner="bob"))
+
+
 def test_differing_when_a_mapping_differs_then_it_is_taken_whole() -> None:
     found = differing({"env": {"A": 1, "B": "x"}}, {"env": {"A": "1"}}, {})
     assert found == {"env": {"A": 1, "B": "x"}}
@@ -138,23 +146,3 @@ def test_key_when_the_request_is_the_same_then_it_is_the_same_and_else_another()
     assert derive_key("ada", {"a": 1, "b": 2}, 3) == derive_key("ada", {"b": 2, "a": 1}, 3)
     others = {derive_key("ada", {"a": 1}, 3), derive_key("ada", {"a": 1}, 4), derive_key("bob", {"a": 1}, 3)}
     assert len(others) == 3
-
-
-def test_plan_when_fields_are_given_then_the_others_stay() -> None:
-    current = {
-        "configuration": "a.b.c",
-        "title": "T",
-        "projects": ["y", "x"],
-        "version": 4,
-        "available": True,
-    }
-    assert decide({"title": "T", "projects": ["x", "y"]}, "present", current).method is None
-    change = decide({"title": "U"}, "present", current)
-    assert (change.method, change.after) == (
-        "PUT",
-        {"configuration": "a.b.c", "title": "U", "projects": ["y", "x"]},
-    )
-    assert decide({}, "absent", current).method == "DELETE"
-    assert decide({}, "absent", None).method is None
-    with pytest.raises(NotPossible, match="configuration"):
-        decide({"title": "U"}, "present", None)

@@ -153,3 +153,15 @@ def test_page_when_it_repeats_another_then_shows_what_was_done_before(
     page = maria.get(f"/commands/{again}").text
     assert f'href="/commands/{first}"' in page
     assert page.count("done before") == 1
+    assert "Left out, because an earlier run had done it: Step 0." in page
+    assert "an earlier run" not in maria.get(f"/commands/{first}").text
+
+
+def test_page_when_the_configuration_was_fetched_then_its_commit_is_shown(
+    maria, plan, make_deployment, make_command
+):
+    deployment = make_deployment()
+    fetched = make_command(deployment, state=State.COMPLETED, source_commit="ab" * 20)
+    assert f">{'ab' * 20}</code>" in maria.get(f"/commands/{fetched}").text
+    installed = make_command(deployment, state=State.COMPLETED)
+    assert "service configuration of commit" not in maria.get(f"/commands/{installed}").text

@@ -227,6 +227,30 @@ def test_deployment_when_its_role_is_gone_then_the_page_still_shows_the_rest(
     maria, make_plan, make_deployment
 ):
     make_plan(configuration="labyard.platform.no_such_role")
-    answer = maria.get(f"/deployments/{make_deployment()}")
+    place = f"/deployments/{make_deployment()}"
+    answer = maria.get(place)
     assert answer.status_code == 200
-    assert "is not installed here" in answer.text
+    assert "is not installed here, so nothing can be done with it. " in answer.text
+    assert f"{place}/remove" not in answer.text
+    assert maria.get(f"{place}/remove").status_code == 409
+
+
+def test_deployment_when_its_role_is_gone_then_an_admin_removes_it_by_its_name(
+    app, maria, make_plan, make_deployment, make_person, sign_in
+):
+    make_plan(configuration="labyard.platform.no_such_role")
+    place = f"/deployments/{make_deployment(volumes=[{'name': 'demo-home', 'kept': True}])}"
+    root = sign_in(make_person("root", is_admin=True))
+    page = root.get(place).text
+    assert "but to remove it" in page
+    assert [word for word in ("start", "stop", "update", "remove") if f"{place}/{word}" in page] == ["remove"]
+    asked = root.get(f"{place}/remove").text
+    assert "All volumes" in asked
+    assert "demo-home" in asked
+    assert root.get(f"{place}/stop").status_code == 409
+    sent = root.post(f"{place}/remove")
+    assert sent.status_code == 303
+    with app.app_context():
+        command = db.session.query(Command).one()
+        assert (command.phase, command.tasks[1].name) == ("remove", "Remove what stands on the swarm")
+    assert root.get(sent.location).status_code == 200

@@ -202,7 +202,9 @@ def _version_meant(session: Session, person: User, document: Mapping[str, Any]) 
     """The version of the deployment that a command is for; None if it is for a new one."""
     if document.get("deployment"):
         return get_deployment(session, person, document["deployment"]).version
-    found = select(Deployment.version).join(Plan).join(Project).where(Deployment.owner_id == person.id)
+    owner = (document.get("owner") if person.is_admin else None) or person.username
+    found = select(Deployment.version).join(Plan).join(Project).join(Deployment.owner)
+    found = found.where(User.username == owner)
     found = found.where(Plan.name == document.get("plan"), Deployment.name == document.get("name"))
     if document.get("project"):
         found = found.where(Project.name == document["project"])

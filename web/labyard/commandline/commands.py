@@ -135,14 +135,14 @@ def draw_commands(document: Mapping[str, Any]) -> RenderableType:
 
 def draw_whole_command(command: Mapping[str, Any]) -> RenderableType:
     """A command with its steps, and the difference it made."""
-    names = ("reason", "plan", "params", "issuer", "retry_of", "priority", "attempts")
+    names = ("reason", "plan", "params", "issuer", "retry_of", "source_commit", "priority", "attempts")
     known: dict[str, Any] = {name: command[name] for name in names}
     known |= {name: command[name] for name in ("created_at", "started_at", "finished_at")}
     rows = [
         (
             task["name"],
             output.state(task),
-            "" if task["seconds"] is None else f"{task['seconds']:.1f} s",
+            _took(task),
             task["error"],
         )
         for task in command["tasks"]
@@ -152,3 +152,9 @@ def draw_whole_command(command: Mapping[str, Any]) -> RenderableType:
     if command["difference"] and not command["check"]:
         parts += [Text(), output.difference(command["difference"])]
     return Group(*parts)
+
+
+def _took(task: Mapping[str, Any]) -> str:
+    if task["done_before"]:
+        return "done before"
+    return "" if task["seconds"] is None else f"{task['seconds']:.1f} s"

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 import click
 
 from labyard.settings import python_folder, write_private
+
+from .options import read_password
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def user_create(username: str, admin: bool) -> None:
     """Make a person; the password is read from the terminal or from standard input."""
     from labyard.accounts.people import create_user
 
-    password = _read_password()
+    password = read_password()
     with _application() as session:
         create_user(session, username, password, is_admin=admin)
     click.echo(f"changed: {username} was made")
@@ -146,7 +147,7 @@ def user_password(username: str) -> None:
     """Give a person a new password; their sessions end."""
     from labyard.accounts.people import get_user, set_password
 
-    password = _read_password()
+    password = read_password()
     with _application() as session:
         set_password(session, get_user(session, username), password)
     click.echo("changed: the password; all sessions of the person have ended")
@@ -219,9 +220,3 @@ def apikey_revoke(username: str, name: str) -> None:
     with _application() as session:
         revoke_key(session, get_user(session, username), name)
     click.echo(f"changed: the key {name} has ended")
-
-
-def _read_password() -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\n")

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +11,10 @@ import yaml
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import (
+    RequestError,
+    parse_plan,
+)
 from labyard.errors import InvalidInput
 
 from . import output
@@ -25,7 +24,6 @@ from .issuing import issue
 from .options import PHASES, complete_from, find_deployment, json_option, read_params, read_yaml, wait_options
 from .plans import draw_plans
 
-_KEY_LIFETIME = timedelta(minutes=5)
 _PLAN_KEYS = ("title", "summary", "configuration", "fixed", "shapes", "visible", "projects", "source")
 
 _service = click.option("--service", required=True, help="The plan.", shell_complete=complete_from("plans"))
@@ -46,7 +44,7 @@ _user = click.option("--user", help="Whose it is, by default your own; for admin
 @click.option("--check", is_flag=True, help="Only show what would change.")
 @json_option
 def createservice(specs: Path, check: bool, as_json: bool) -> None:
-    """Make or change plans of the catalogue, from a file (admins)."""
+    """Make or change plans of the catalogue, from a file (admins). What it does not say has its default."""
     document = read_yaml(specs)
     plans = [document] if isinstance(document, dict) else document
     if not isinstance(plans, list) or not all(isinstance(plan, dict) and plan.get("name") for plan in plans):
@@ -170,40 +168,26 @@ def _for_owner(
         found = find_deployment(console, name, user=user, project=project, plan=service)
         issue(console, {**body, "deployment": found["id"]}, **how)
         return
-    whole = {**body, "plan": service, "name": name, "project": project}
-    if not user:
-        issue(console, whole, **how)
-        return
-    with _acting_for(console, user) as theirs:
-        issue(theirs, whole, **how)
-
-
-@contextmanager
-def _acting_for(console: Console, user: str) -> Iterator[Console]:
-    """The console as `user` sees it, with a key of theirs that lives a few minutes and goes at the end.
-
-    What is new belongs to who asks for it, so an admin asks in their name; the audit trail has the key,
-    who made it, and its end. Raises Refused for people who are no admins.
-    """
-    name = f"labyard-{time.time_ns():x}"
-    ends = (datetime.now(UTC) + _KEY_LIFETIME).isoformat(timespec="seconds")
-    key = console.call("POST", f"users/{user}/keys", {"name": name, "expires_at": ends})["key"]
-    try:
-        yield replace(console, key=key)
-    finally:
-        console.call("DELETE", f"users/{user}/keys/{name}")
+    issue(console, {**body, "plan": service, "name": name, "project": project, "owner": user}, **how)
 
 
 def _preview_plan(console: Console, plan: dict[str, Any]) -> dict[str, str]:
+    """The stored plan before and after: as with the saving itself, what is not said has its default."""
     try:
-        before = console.call("GET", f"plans/{plan['name']}")
+        then = parse_plan(plan)
+    except RequestError as error:
+        raise InvalidInput("The plan is not right.", error.errors) from error
+    after = {key: getattr(then, key) for key in _PLAN_KEYS} | {"projects": sorted(set(then.projects))}
+    preview = {"object": then.name, "before": "", "after": _as_yaml(after)}
+    try:
+        found = console.call("GET", f"plans/{then.name}")
     except Refused as error:
         if error.status != 404:
             raise
-        return {"object": plan["name"], "before": "", "after": _as_yaml({**plan, "name": plan["name"]})}
-    now = {key: before[key] for key in _PLAN_KEYS if key in before}
-    then = {**now, **{key: value for key, value in plan.items() if key != "name"}}
-    return {"object": plan["name"], "before": _as_yaml(now), "after": _as_yaml(then)}
+        return preview
+    # What people read below the title may be the configuration's; only a plan's own is stored.
+    now = {key: found[key] for key in _PLAN_KEYS} | {"summary": found["own_summary"]}
+    return {**preview, "before": _as_yaml(now)}
 
 
 def _as_yaml(document: dict[str, Any]) -> str:

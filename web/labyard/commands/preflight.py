@@ -55,8 +55,13 @@ def refuse_what_never_fits(
     )
 
 
-def check_deployment_limit(session: Session, person: User, limit: int) -> dict[str, str]:
-    """A message under `quota` if `person` has as many deployments as they may have (0: any number)."""
+def check_deployment_limit(
+    session: Session, person: User, limit: int, *, is_own: bool = True
+) -> dict[str, str]:
+    """A message under `quota` if `person` has as many deployments as they may have (0: any number).
+
+    `is_own`: whether it is they who read the message, or an admin who asks for them.
+    """
     if not limit:
         return {}
     lock_name(session, f"labyard.quota.{person.id}")
@@ -64,4 +69,5 @@ def check_deployment_limit(session: Session, person: User, limit: int) -> dict[s
     count = session.scalar(query) or 0
     if count < limit:
         return {}
-    return {"quota": f"you have {count} deployments, and {limit} is the most you may have: remove one first"}
+    whose, may = ("you have", "you may have") if is_own else (f"{person.username} has", "a person may have")
+    return {"quota": f"{whose} {count} deployments, and {limit} is the most {may}: remove one first"}

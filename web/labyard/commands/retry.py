@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from labyard.accounts.scope import get_command
-from labyard.catalog.plans import configuration_of
+from labyard.catalog.removal import configuration_for
 from labyard.clock import Clock, utc_now
 from labyard.errors import Conflict, NotFound
 from labyard.models import Command, State, User
@@ -41,7 +41,7 @@ def retry_command(
         raise Conflict(
             f"The command {failed.id} has not failed ({failed.state.name}): there is nothing to retry."
         )
-    phase = configuration_of(failed.deployment.plan).phases.get(failed.phase)
+    phase = configuration_for(failed.deployment.plan, failed.phase, person).phases.get(failed.phase)
     if phase is None:
         raise NotFound(f"The service has no phase {failed.phase} any more.")
     wanted = CommandRequest(
@@ -67,7 +67,7 @@ def retry_command(
 def persons_params(command: Command) -> dict[str, Any]:
     """The parameters of `command` that a person may send again, without those that the plan fixes."""
     plan = command.deployment.plan
-    phase = configuration_of(plan).phases.get(command.phase)
+    phase = configuration_for(plan, command.phase, command.issuer).phases.get(command.phase)
     known = {field.name for field in phase.fields} if phase else set()
     return {k: v for k, v in command.params.items() if k in known and k not in plan.fixed}
 

@@ -20,6 +20,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.spec imp
 from labyard.accounts.audit import record_action
 from labyard.accounts.scope import get_deployment
 from labyard.catalog.plans import configuration_of, get_plan, require_available, spec_of
+from labyard.catalog.removal import configuration_for
 from labyard.clock import Clock, utc_now
 from labyard.errors import Conflict, Forbidden, InvalidInput, NotFound
 from labyard.models import Command, Deployment, Plan, Project, State, Task, User
@@ -28,6 +29,7 @@ from labyard.models.states import DEPLOYMENT_MOVES, check_move
 from labyard.sealing import Sealer
 from labyard.settings import Settings
 
+from .owners import find_by_name, find_owner, find_project, name_taken
 from .preflight import check_deployment_limit, refuse_what_never_fits
 
 # A phase that changes single parameters of a running deployment starts from what it has.
@@ -45,6 +47,7 @@ class CommandRequest:
     deployment: str | None = None
     name: str | None = None
     project: str | None = None
+    owner: str | None = None  # whose deployment it is, by user name: for admins; None: the person's own
     params: Mapping[str, Any] = field(default_factory=dict)
     check: bool = False  # only say what would change: Ansible's check mode
     priority: int = 0  # the larger goes first; people who are no admins may ask for 0 or less
@@ -64,7 +67,7 @@ def submit_command(
 
     `deployment_limit`: how many deployments a person may have; 0: any number.
     Raises InvalidInput (422) with a message for each wrong field and for each resource that the swarm
-    can never give, Forbidden (403) for a priority that is an operator's, NotFound (404) for a plan or
+    can never give, Forbidden (403) for a field that is an operator's, NotFound (404) for a plan or
     deployment that is not there or not the person's, Conflict (409) for a name taken or a
     deployment on which a command runs already.
     """
@@ -80,6 +83,7 @@ def submit_command(
     else:
         deployment = _new_or_named(session, person, request, sealer, deployment_limit)
     command = _write_command(session, person, deployment, request, clock)
+    owner = deployment.owner
     record_action(
         session,
         person.username,
@@ -88,6 +92,7 @@ def submit_command(
         deployment=deployment.id,
         name=deployment.name,
         command=command.id,
+        **({} if owner.id == person.id else {"owner": owner.username}),
     )
     return command
 
@@ -98,6 +103,11 @@ def _check_frame(person: User, request: CommandRequest) -> None:
         raise InvalidInput("The priority is not right.", {"priority": text})
     if request.priority > 0 and not person.is_admin:
         raise Forbidden("Only operators may let a command go before others. Leave the priority out.")
+    if request.owner is not None and not person.is_admin:
+        raise Forbidden(
+            "Only admins may ask for a command on somebody else's deployment. Leave the owner out.",
+            {"owner": "is for admins"},
+        )
     if request.check and request.phase == "install" and not request.deployment:
         raise InvalidInput(
             "There is nothing to compare with.",
@@ -112,6 +122,11 @@ def _existing(session: Session, person: User, request: CommandRequest) -> Deploy
         raise InvalidInput(
             "Plan and deployment do not go together.",
             {"plan": f"the deployment {deployment.name} is of the plan {deployment.plan.name}"},
+        )
+    if request.owner is not None and request.owner != deployment.owner.username:
+        raise InvalidInput(
+            "Owner and deployment do not go together.",
+            {"owner": f"the deployment {deployment.name} is {deployment.owner.username}'s"},
         )
     if deployment.state == State.REMOVED:
         raise Conflict(f"The deployment {deployment.name} was removed. Launch a new one.")
@@ -131,12 +146,14 @@ def _new_or_named(
         plan = get_plan(session, person, request.plan)
     except NotFound as error:
         raise InvalidInput("The command names a plan that is not there.", {"plan": error.detail}) from error
-    project = _project(person, request.project)
+    owner = find_owner(session, person, request.owner, request.phase)
+    project = find_project(person, owner, request.project)
     if request.phase == "install":
-        return _new(session, person, plan, project, request, sealer, deployment_limit)
-    found = _find_by_name(session, person, project, str(request.name or ""))
+        return _new(session, person, owner, plan, project, request, sealer, deployment_limit)
+    found = find_by_name(session, owner, project, str(request.name or ""))
     if found is None or found.plan_id != plan.id:
-        raise NotFound(f"You have no deployment {str(request.name)[:63]} of the plan {plan.name}.")
+        whose = "You have" if owner.id == person.id else f"{owner.username} has"
+        raise NotFound(f"{whose} no deployment {str(request.name)[:63]} of the plan {plan.name}.")
     lock_row(session, found)
     return found
 
@@ -144,6 +161,7 @@ def _new_or_named(
 def _new(
     session: Session,
     person: User,
+    owner: User,
     plan: Plan,
     project: Project,
     request: CommandRequest,
@@ -160,25 +178,25 @@ def _new(
         _merge(require_available(plan), plan, request.phase, request.params)
     except InvalidInput as error:
         errors |= error.errors
-    errors |= check_deployment_limit(session, person, deployment_limit)
+    errors |= check_deployment_limit(session, owner, deployment_limit, is_own=owner.id == person.id)
     name = str(request.name)
-    found = None if "name" in errors else _find_by_name(session, person, project, name)
-    taken = None if found is None else _name_taken(found)
+    found = None if "name" in errors else find_by_name(session, owner, project, name)
+    taken = None if found is None else name_taken(person, found)
     if errors:
         raise InvalidInput("Some fields are not right.", errors | (taken.errors if taken else {}))
     if taken:
         raise taken
-    return _create_deployment(session, person, plan, project, name, sealer)
+    return _create_deployment(session, person, owner, plan, project, name, sealer)
 
 
 def _create_deployment(
-    session: Session, person: User, plan: Plan, project: Project, name: str, sealer: Sealer
+    session: Session, person: User, owner: User, plan: Plan, project: Project, name: str, sealer: Sealer
 ) -> Deployment:
     made = {s.name: random.token_urlsafe(s.size) for s in configuration_of(plan).secrets}
     deployment = Deployment(
         name=name,
         plan=plan,
-        owner=person,
+        owner=owner,
         project=project,
         state=State.INITIATED,
         sealed_secrets=sealer.seal(made),
@@ -188,17 +206,17 @@ def _create_deployment(
             session.add(deployment)
     except IntegrityError:
         # Somebody took the name between the look and the write.
-        found = _find_by_name(session, person, project, name)
+        found = find_by_name(session, owner, project, name)
         if found is None:
             raise
-        raise _name_taken(found) from None
+        raise name_taken(person, found) from None
     return deployment
 
 
 def _write_command(
     session: Session, person: User, deployment: Deployment, request: CommandRequest, clock: Clock
 ) -> Command:
-    configuration = configuration_of(deployment.plan)
+    configuration = configuration_for(deployment.plan, request.phase, person)
     phase = configuration.phases.get(request.phase)
     if phase is None:
         raise InvalidInput(
@@ -269,32 +287,3 @@ def _merge(configuration: Configuration, plan: Plan, phase: str, params: Mapping
         raise InvalidInput("Some fields are not right.", error.errors) from error
     defaults = {f.name: f.default for f in configuration.phases[phase].fields if f.default is not None}
     return {**defaults, **merged}
-
-
-def _project(person: User, name: str | None) -> Project:
-    for project in person.projects:
-        if name is None or project.name == name:
-            return project
-    mine = ", ".join(p.name for p in person.projects) or "none"
-    raise InvalidInput(
-        "The deployment needs a project.", {"project": f"is not one of your projects; they are: {mine}"}
-    )
-
-
-def _find_by_name(session: Session, person: User, project: Project, name: str) -> Deployment | None:
-    return session.scalar(
-        select(Deployment).where(
-            Deployment.owner_id == person.id,
-            Deployment.project_id == project.id,
-            Deployment.name == name,
-            Deployment.state != State.REMOVED,
-        )
-    )
-
-
-def _name_taken(found: Deployment) -> Conflict:
-    if found.state == State.FAILED:
-        text = f"{found.name} is the name of a failed deployment of yours: retry that one, or remove it first"
-    else:
-        text = f"{found.name} is the name of another deployment of yours: choose another name"
-    return Conflict(f"The name is taken: {text}.", {"name": text})

@@ -11,7 +11,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.request 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PhaseSpec
 from labyard.artifacts.outcome import RunOutcome
 from labyard.artifacts.steps import Step, finish_steps
-from labyard.catalog.plans import configuration_of
+from labyard.catalog.removal import configuration_for
 from labyard.clock import Clock, utc_now
 from labyard.commands.retry import steps_to_leave_out
 from labyard.errors import NotFound
@@ -89,9 +89,10 @@ def record_cut_off(
 def phase_of(command: Command) -> PhaseSpec | None:
     """The phase of the command's configuration, or None if its role is gone."""
     try:
-        return configuration_of(command.deployment.plan).phases.get(command.phase)
+        found = configuration_for(command.deployment.plan, command.phase, command.issuer)
     except NotFound:
         return None
+    return found.phases.get(command.phase)
 
 
 def _lost_runs(command: Command) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.resources import Needs, read_needs
 from labyard.catalog.plans import configuration_of, spec_of
+from labyard.catalog.removal import goes_by_name
 from labyard.catalog.sources import fetch_configuration
 from labyard.clock import utc_now
 from labyard.commands.preflight import NEEDS_ROOM
@@ -25,7 +26,7 @@ from labyard.errors import NotFound, Unavailable
 from labyard.models import Command, Run
 from labyard.models.base import begin_writing
 from labyard.runs.claim import Claim, hold_command
-from labyard.runs.folder import play_environment, prepare_folder, run_folder
+from labyard.runs.folder import play_environment, prepare_folder, prepare_removal, run_folder
 from labyard.runs.process import RunProcess, end_process, start_process
 
 from .place import is_shared, this_host
@@ -117,6 +118,10 @@ def _prepare(folder: Path, command: Command) -> str:
     """Everything that a run needs before it starts; the commit of a fetched configuration, or ""."""
     settings = context().settings
     deployment, plan = command.deployment, command.deployment.plan
+    if goes_by_name(plan, command.phase, command.issuer):
+        prepare_removal(folder, command, settings)
+        session().commit()
+        return ""
     sealed = deployment.sealed_secrets
     secrets = context().sealer.open(sealed) if sealed else {}
     needs, last = _needs_of(command), _last_commit(command)

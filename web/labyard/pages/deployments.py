@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import Configuration
 from labyard.accounts.scope import get_deployment
-from labyard.catalog.plans import configuration_of
+from labyard.catalog.removal import configuration_for
 from labyard.commands.submit import running_command
 from labyard.context import context, session
 from labyard.deployments.access import open_access
 from labyard.deployments.swarm import engine, read_logs
 from labyard.errors import NotFound, Unavailable
-from labyard.models import Command, Deployment, Health, State
+from labyard.models import Command, Deployment, Health, State, User
 from labyard.security import require_person
 
 from .actions import list_actions
@@ -53,14 +53,15 @@ def deployment(deployment_id: str) -> Any:
     """Everything about one deployment, and what can be done with it now."""
     person = require_person()
     found = get_deployment(session(), person, deployment_id)
-    configuration = _configuration(found)
+    usable = _configuration(found, person)
+    configuration = usable if usable and usable.role else None
     running = running_command(session(), found)
     history = select(Command).where(Command.deployment_id == found.id).order_by(Command.created_at.desc())
     return render_template(
         "deployment.html",
         deployment=found,
         running=running,
-        actions=list_actions(configuration, found, running is not None) if configuration else [],
+        actions=list_actions(usable, found, running is not None) if usable else [],
         params=show_params(configuration, found) if configuration else [],
         history=list(session().scalars(history.limit(_HISTORY))),
         mine=found.owner_id == person.id,
@@ -98,9 +99,9 @@ def deployment_logs(deployment_id: str) -> Any:
     ), status
 
 
-def _configuration(found: Deployment) -> Configuration | None:
-    """The configuration behind the deployment, or None if its role is gone: the page still shows the rest."""
+def _configuration(found: Deployment, person: User) -> Configuration | None:
+    """The configuration behind the deployment; if its role is gone, the removal for admins, else None."""
     try:
-        return configuration_of(found.plan)
+        return configuration_for(found.plan, "remove", person)
     except NotFound:
         return None

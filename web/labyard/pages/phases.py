@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES
 from labyard.accounts.scope import get_deployment
-from labyard.catalog.plans import configuration_of
+from labyard.catalog.removal import configuration_for
 from labyard.commands.submit import CommandRequest, running_command
 from labyard.context import session
 from labyard.errors import Conflict, InvalidInput, NotFound
@@ -27,8 +27,9 @@ _PREVIEWED = ("update", "scale")  # phases whose form offers to show what would 
 @login_required
 def phase(deployment_id: str, phase: str) -> Any:
     """Ask for the phase with its parameters and what it loses and keeps; carry out what was sent."""
-    deployment = get_deployment(session(), require_person(), deployment_id)
-    configuration = configuration_of(deployment.plan)
+    person = require_person()
+    deployment = get_deployment(session(), person, deployment_id)
+    configuration = configuration_for(deployment.plan, phase, person)
     spec = configuration.phases.get(phase)
     if spec is None:
         raise NotFound(f"{configuration.title} has no phase {phase}.")

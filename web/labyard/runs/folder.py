@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy.orm import object_session
 
+from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 from labyard.catalog.sources import roles_folder
 from labyard.models import Command, installation_id
-from labyard.settings import Settings, python_folder, write_private
+from labyard.settings import Settings, own_playbook, python_folder, write_private
 
 from .ident import IDENT
 
@@ -57,11 +58,22 @@ def prepare_folder(
 
     Raises OSError, and leaves nothing behind then.
     """
+    request = _request_of(command, plan, secrets, steps_done)
+    _write(folder, request, _job_of(command, settings, settings.playbook))
+
+
+def prepare_removal(folder: Path, command: Command, settings: Settings) -> None:
+    """As `prepare_folder`, for a removal by the stack's name, without the service's role or any secret."""
+    deployment = command.deployment
+    request = {"stack": stack_name(deployment.plan.name, deployment.id), "secrets": {}}
+    _write(folder, request, _job_of(command, settings, own_playbook("removal.yml")))
+
+
+def _write(folder: Path, request: Mapping[str, Any], job: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, mode=0o700)
     try:
-        request = _request_of(command, plan, secrets, steps_done)
         write_private(folder / "request.json", json.dumps(request))
-        write_private(folder / "job.json", json.dumps(_job_of(command, settings)))
+        write_private(folder / "job.json", json.dumps(job))
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -95,12 +107,12 @@ def _request_of(
     }
 
 
-def _job_of(command: Command, settings: Settings) -> dict[str, Any]:
+def _job_of(command: Command, settings: Settings, playbook: Path) -> dict[str, Any]:
     options = ("--check",) if command.check_only else ()
     return {
-        "playbook": str(settings.playbook),
+        "playbook": str(playbook),
         "inventory": str(settings.inventory),
-        "cwd": str(settings.playbook.parent),
+        "cwd": str(playbook.parent),
         "options": [*options, *(("--diff",) if shows_difference(command) else ())],
     }
 

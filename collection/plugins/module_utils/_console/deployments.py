@@ -30,11 +30,14 @@ _FIRST_LOOK, _LAST_LOOK = 0.2, 2.0  # seconds between looks at a command: they g
 
 
 class Situation:
-    """A deployment of the key's owner, looked at again whenever that is needed."""
+    """A deployment of `owner` (None: of the key's owner), looked at again whenever that is needed."""
 
-    def __init__(self, client: ConsoleClient, name: str, project: str | None):
+    def __init__(self, client: ConsoleClient, name: str, project: str | None, owner: str | None = None):
         self._client, self._name = client, name
         person = client.get("user")
+        self.for_other = owner is not None and owner != person["username"]
+        if self.for_other:
+            person = client.get(f"users/{owner}")
         self.owner: str = person["username"]
         self.project: str = project or next(iter(person["projects"]), "")
         self.live: dict[str, Any] | None = None
@@ -70,8 +73,9 @@ class Conductor:
         self._client, self._wait = client, wait
         self._clock, self._sleep = clock, sleep
         self._timeout, self._deadline = timeout, clock() + timeout
-        self.situation = Situation(client, wanted.name, wanted.project)
-        self.wanted = Wanted(**{**vars(wanted), "project": self.situation.project})
+        self.situation = Situation(client, wanted.name, wanted.project, wanted.owner)
+        owner = self.situation.owner if self.situation.for_other else None
+        self.wanted = Wanted(**{**vars(wanted), "project": self.situation.project, "owner": owner})
         self.schemas = self._read_schemas()
         self.asked: list[Step] = []
         self.commands: list[dict[str, Any]] = []  # of these steps

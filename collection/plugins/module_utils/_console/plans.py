@@ -31,7 +31,7 @@ def decide(given: Mapping[str, Any], state: str, current: Mapping[str, Any] | No
 
     Raises NotPossible for a new plan without a configuration.
     """
-    before = None if current is None else {name: current[name] for name in FIELDS if name in current}
+    before = None if current is None else _stored(current)
     if state == "absent":
         return PlanChange(None if before is None else "DELETE", before, None)
     said = {name: given[name] for name in FIELDS if given.get(name) is not None}
@@ -40,6 +40,8 @@ def decide(given: Mapping[str, Any], state: str, current: Mapping[str, Any] | No
     if said.get("projects") is not None:
         said["projects"] = sorted(set(said["projects"]))
         before = before and {**before, "projects": sorted(before.get("projects", ()))}
+    if "source" in said:  # what is not said of it came as None
+        said["source"] = {key: text for key, text in said["source"].items() if text is not None}
     after = {**(before or {}), **said}
     return PlanChange(None if after == before else "PUT", before, after)
 
@@ -51,9 +53,7 @@ def ensure_plan(client: ConsoleClient, options: Mapping[str, Any], check_mode: b
         change = decide(options, options["state"], current)
         result = {
             "changed": change.method is not None,
-            "plan": current
-            if change.method is None
-            else change.after and {"name": options["name"], **change.after},
+            "plan": _foresee(options["name"], current, change),
             "diff": {"before": hide_secrets(change.before or {}), "after": hide_secrets(change.after or {})},
         }
         if change.method is None or check_mode:
@@ -67,6 +67,21 @@ def ensure_plan(client: ConsoleClient, options: Mapping[str, Any], check_mode: b
         else:
             return {**result, "plan": answer.document}
     raise AssertionError("the last try returns or raises")
+
+
+def _stored(current: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a plan as an operator gave them: a summary that is its configuration's is none."""
+    found = {name: current[name] for name in FIELDS if name in current}
+    return {**found, "summary": current["own_summary"]} if "own_summary" in current else found
+
+
+def _foresee(name: str, current: dict[str, Any] | None, change: PlanChange) -> dict[str, Any] | None:
+    """The plan as the console will show it, as far as that is known here; None once it is retired."""
+    if change.method is None or change.after is None:
+        return current if change.method is None else None
+    before = change.before or {}
+    new = {key: value for key, value in change.after.items() if key not in before or before[key] != value}
+    return {"name": name, **(current or {}), **new}
 
 
 def find_plan(client: ConsoleClient, name: str) -> dict[str, Any] | None:

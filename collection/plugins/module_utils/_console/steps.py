@@ -25,6 +25,7 @@ class Wanted:
     name: str
     plan: str | None = None  # None: whatever it is of
     project: str = ""
+    owner: str | None = None  # None: whoever the key belongs to
     params: Mapping[str, Any] = field(default_factory=dict)  # the others stay as they are
     keep_data: bool | None = None  # None: as the service says
 
@@ -102,7 +103,8 @@ def body_of(step: Step, wanted: Wanted) -> dict[str, Any]:
     body: dict[str, Any] = {"phase": step.phase, "params": dict(step.params)}
     if step.deployment:
         return {**body, "deployment": step.deployment}
-    return {**body, "plan": wanted.plan, "name": wanted.name, "project": wanted.project}
+    body |= {"plan": wanted.plan, "name": wanted.name, "project": wanted.project}
+    return {**body, "owner": wanted.owner} if wanted.owner else body
 
 
 def derive_key(*parts: Any) -> str:

@@ -41,6 +41,7 @@ class TaskOut(Schema):
     ended_at = time_out(null=True)
     seconds = Float(required=True, allow_none=True)
     error = text_out(null=True)
+    done_before = flag_out("an earlier run completed it, so it is left out now")
 
 
 class CommandOut(Schema):
@@ -61,6 +62,12 @@ class CommandOut(Schema):
     check = flag_out("only says what would change")
     difference = List(Dict(), required=True, metadata={"description": "what it changed or would change"})
     retry_of = text_out("the command that it repeats", null=True)
+    steps_done = List(
+        String(),
+        required=True,
+        metadata={"description": "the steps that it leaves out, because an earlier run completed them"},
+    )
+    source_commit = text_out("of a fetched configuration: the commit that was run", null=True)
     priority = number_out("the larger one goes first")
     attempts = number_out("how often it was run")
     queue_position = number_out("1 is next; null: it does not wait", null=True)
@@ -98,7 +105,16 @@ class CommandIn(Schema):
         PROJECT_NAME,
         "the name of a project",
         allow_none=True,
-        metadata={"description": "one of your projects; the first by default"},
+        metadata={"description": "one of the owner's projects; the first by default"},
+    )
+    owner = named(
+        USERNAME,
+        "a user name",
+        allow_none=True,
+        metadata={
+            "description": "for admins: whose the new deployment is to be, or whose the one of that name is; "
+            "by default your own"
+        },
     )
     params = Raw(load_default=dict, metadata={"type": "object", "description": "see `plans/<name>/schema`"})
     check = Flag(load_default=False, metadata={"description": "change nothing, only say what would change"})

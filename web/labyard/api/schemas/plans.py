@@ -37,7 +37,8 @@ class PlanOut(Schema):
 
     name = text_out()
     title = text_out()
-    summary = text_out()
+    summary = text_out("what people read below the title")
+    own_summary = text_out("the plan's own; empty: `summary` is its configuration's")
     icon = text_out()
     configuration = text_out("the role: namespace.collection.role")
     fixed = object_out("parameters that nobody may change")

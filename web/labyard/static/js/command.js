@@ -37,7 +37,8 @@ function showStep(row, part, task) {
     row.querySelector("[data-word]").textContent = `: ${WORDS[task.state_name]}`;
   }
   row.dataset.since = task.state_name === "PENDING" && task.started_at ? task.started_at : "";
-  if (!row.dataset.since && !("before" in row.dataset)) row.querySelector("[data-time]").textContent = secondsInWords(task.seconds);
+  row.toggleAttribute("data-before", task.done_before);
+  if (!row.dataset.since) row.querySelector("[data-time]").textContent = task.done_before ? "done before" : secondsInWords(task.seconds);
   const error = row.querySelector("[data-error]");
   error.textContent = task.error ?? "";
   error.hidden = !task.error;
