@@ -10,7 +10,7 @@ import yaml
 
 from tests.conftest import RunningConsole, console_environment, free_port, is_ready, wait_until
 from tests.services.cheap_collection import NAME, write_collection
-from tests.services.databases import chosen_database
+from tests.services.databases import database_of_its_own
 
 CHEAP_PLAN = "test-sleeper"
 
@@ -18,14 +18,8 @@ CHEAP_PLAN = "test-sleeper"
 @pytest.fixture(scope="session")
 def cheap_console_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """Variables for its database, which is on the chosen server and its own."""
-    if chosen_database() == "sqlite":
-        yield {}
-        return
-    postgresql = request.getfixturevalue("postgresql")
-    name = postgresql.create_database()
-    queue = request.getfixturevalue("redis_server").url().replace("db=0", "db=1")  # beside the other console
-    yield {"LABYARD_DATABASE_URL": postgresql.url(name), "LABYARD_QUEUE_URL": queue}
-    postgresql.drop_database(name)
+    with database_of_its_own(request) as variables:
+        yield variables
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,11 @@ def site(
     tmp_path_factory: pytest.TempPathFactory,
     engine: docker.DockerClient,
     server: GitServer,
-    session_console_database: dict[str, str],
+    module_console_database: dict[str, str],
 ) -> Iterator[RunningConsole]:
     """A console that may fetch from `server` and send to this machine."""
     settings = {
-        **session_console_database,
+        **module_console_database,
         "LABYARD_SOURCE_HOSTS": server.host,
         "LABYARD_CA_BUNDLE": str(server.ca_bundle),
         "LABYARD_NOTICE_NETWORKS": "127.0.0.0/8",

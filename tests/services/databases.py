@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,6 +16,8 @@ from labyard.settings import read_settings
 
 from .postgres_server import PostgresServer
 from .redis_server import RedisServer
+
+_queues = itertools.count(1)  # numbers of databases in Redis; it has 16, and 0 is for short tests
 
 
 def chosen_database() -> str:
@@ -41,13 +45,28 @@ def console_database(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def session_console_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The same for a console that lives as long as the run of the tests; it has no tables yet."""
+    with database_of_its_own(request) as variables:
+        yield variables
+
+
+@pytest.fixture(scope="module")
+def module_console_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The same for a console that lives as long as the tests of one file."""
+    with database_of_its_own(request) as variables:
+        yield variables
+
+
+@contextmanager
+def database_of_its_own(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Variables for a console with a database and a queue that no other console has."""
     if chosen_database() == "sqlite":
         yield {}
         return
     postgresql: PostgresServer = request.getfixturevalue("postgresql")
     redis_server: RedisServer = request.getfixturevalue("redis_server")
+    queue = redis_server.url().replace("db=0", f"db={next(_queues)}")
     name = postgresql.create_database()
-    yield {"LABYARD_DATABASE_URL": postgresql.url(name), "LABYARD_QUEUE_URL": redis_server.url()}
+    yield {"LABYARD_DATABASE_URL": postgresql.url(name), "LABYARD_QUEUE_URL": queue}
     postgresql.drop_database(name)
 
 
@@ -67,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On another database than the default, run only the tests that use one."""
     if chosen_database() == "sqlite":
         return
-    uses = {"console_database", "session_console_database", "cheap_console_database"}
+    uses = {"console_database"} | {f"{name}_console_database" for name in ("session", "module", "cheap")}
     chosen = [i for i in items if isinstance(i, pytest.Function) and uses & set(i.fixturenames)]
     config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
     items[:] = chosen
