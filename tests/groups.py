@@ -1,4 +1,4 @@
-"""Which tests stay together when several processes share the work (`pytest -n`).
+"""Which tests stay together when several processes share the work (`pytest -n`), and which come first.
 
 A file is one group, because its tests share fixtures that are dear to make. The three nodes and
 their tests are one group altogether: one such swarm at a time is enough for a small machine.
@@ -11,12 +11,28 @@ from pathlib import Path
 import pytest
 
 _TOGETHER = ("nodes", "faults", "browser", "oracle")  # folders of tests/ that are one group each
+# The groups that take minutes, longest first: begun last, they would keep one process busy alone.
+_FIRST = (
+    "integration/test_scale_out.py",
+    "faults",
+    "integration/test_console_rest.py",
+    "nodes",
+    "integration/test_console_failures.py",
+    "integration/test_scale_out_by_inventory.py",
+    "integration/test_notebook_playbook.py",
+    "integration/test_console_modules.py",
+)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each test the group of its file or folder."""
+    """Give each test the group of its file or folder; with several processes, the long groups come first."""
     for item in items:
-        place = item.path.relative_to(Path(__file__).parent)
-        group = place.parts[0] if place.parts[0] in _TOGETHER else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    if config.getoption("numprocesses", default=None) or hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _FIRST.index(g) if (g := _group_of(item)) in _FIRST else len(_FIRST))
+
+
+def _group_of(item: pytest.Item) -> str:
+    place = item.path.relative_to(Path(__file__).parent)
+    return place.parts[0] if place.parts[0] in _TOGETHER else str(place)

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
-import pytest
 from standardwebhooks import Webhook as Verifier
 
 from tests.conftest import RunningConsole, wait_until
-from tests.integration.site_console import running_console
-from tests.unit.catalog.git_server import GitServer, serving
+from tests.unit.catalog.git_server import GitServer
 from tests.unit.catalog.roles import SIDECAR, SPECS, role_files
 from tests.unit.notices.receiver import receiving
 
 ECHO = "site.services.echo"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with serving(tmp_path_factory.mktemp("git")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def site(
-    tmp_path_factory: pytest.TempPathFactory,
-    engine: docker.DockerClient,
-    server: GitServer,
-    module_console_database: dict[str, str],
-) -> Iterator[RunningConsole]:
-    """A console that may fetch from `server` and send to this machine."""
-    settings = {
-        **module_console_database,
-        "LABYARD_SOURCE_HOSTS": server.host,
-        "LABYARD_CA_BUNDLE": str(server.ca_bundle),
-        "LABYARD_NOTICE_NETWORKS": "127.0.0.0/8",
-    }
-    with running_console(tmp_path_factory.mktemp("site"), engine, **settings) as made:
-        yield made
-
-
-def make_plan(site: RunningConsole, server: GitServer, name: str, ref: str = "main") -> dict[str, Any]:
+def make_plan(site: RunningConsole, git_server: GitServer, name: str, ref: str = "main") -> dict[str, Any]:
     """A plan of the role in the repository `name`, once it was fetched."""
-    source = {"repository": server.url(name), "ref": ref, "path": "roles/echo"}
+    source = {"repository": git_server.url(name), "ref": ref, "path": "roles/echo"}
     answer = site.call("POST", "plans", {"name": name, "configuration": ECHO, "source": source})
     assert answer.status_code in (200, 201), answer.text
 
@@ -58,10 +30,10 @@ def make_plan(site: RunningConsole, server: GitServer, name: str, ref: str = "ma
 
 
 def test_role_from_a_repository_is_deployed_as_a_plan(
-    site: RunningConsole, server: GitServer, unique: str
+    site: RunningConsole, git_server: GitServer, unique: str
 ) -> None:
-    commit = server.commit(unique, role_files("roles/echo", message="From git."))
-    plan = make_plan(site, server, unique)
+    commit = git_server.commit(unique, role_files("roles/echo", message="From git."))
+    plan = make_plan(site, git_server, unique)
     assert plan["available"], plan
     schema = site.call("GET", f"plans/{unique}/schema").json()
     assert list(schema["properties"]) == ["text"]
@@ -75,7 +47,7 @@ def test_role_from_a_repository_is_deployed_as_a_plan(
     recorded = site.query("SELECT source_commit FROM commands WHERE id = :id", id=done["id"])
     assert recorded == [(commit,)]
     # The branch moves: the next run takes what is there then.
-    moved = server.commit(unique, role_files("roles/echo", message="Changed."))
+    moved = git_server.commit(unique, role_files("roles/echo", message="Changed."))
     again = site.finish(site.issue(deployment=done["deployment"]["id"], phase="install"))
     assert again["message"] == "Changed.", again
     recorded = site.query("SELECT source_commit FROM commands WHERE id = :id", id=again["id"])
@@ -85,9 +57,9 @@ def test_role_from_a_repository_is_deployed_as_a_plan(
 
 
 def test_repository_that_is_not_there_is_said_and_others_go_on(
-    site: RunningConsole, server: GitServer, unique: str
+    site: RunningConsole, git_server: GitServer, unique: str
 ) -> None:
-    plan = make_plan(site, server, unique)
+    plan = make_plan(site, git_server, unique)
     assert not plan["available"]
     assert "could not be fetched" in plan["unavailable_reason"]
     refused = site.call("POST", "commands", {"plan": unique, "phase": "install", "name": "x"})
@@ -95,14 +67,14 @@ def test_repository_that_is_not_there_is_said_and_others_go_on(
     assert "could not be fetched" in refused.json()["detail"]
     for path in ("plans", "configurations", "deployments"):
         assert site.call("GET", path).status_code == 200
-    server.commit(unique, role_files("roles/echo", specs=SPECS, sidecar=SIDECAR))
+    git_server.commit(unique, role_files("roles/echo", specs=SPECS, sidecar=SIDECAR))
     site.query("UPDATE plans SET fetched_at = NULL WHERE name = :name", name=unique)  # its minute is over
     wait_until(lambda: site.call("GET", f"plans/{unique}").json()["available"], 60, "the plan is back")
 
 
-def test_webhook_is_told_of_the_end(site: RunningConsole, server: GitServer, unique: str) -> None:
-    server.commit(unique, role_files("roles/echo"))
-    make_plan(site, server, unique)
+def test_webhook_is_told_of_the_end(site: RunningConsole, git_server: GitServer, unique: str) -> None:
+    git_server.commit(unique, role_files("roles/echo"))
+    make_plan(site, git_server, unique)
     with receiving() as receiver:
         made = site.call("POST", "webhooks", {"url": receiver.url()})
         assert made.status_code == 201, made.text

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +19,17 @@ from tests.conftest import wait_until
 from tests.integration.stack_helpers import (
     DEFAULTS,
     ROOT,
-    ensure_image,
     run_tasks,
     service,
-    stack_names,
 )
+
+pytestmark = pytest.mark.usefixtures("image")
 
 MODULE = "labyard.platform.swarm_stack"
 INFO = "labyard.platform.swarm_stack_info"
 GROUP = "group/labyard.platform.docker"
 NO_ENGINE = "unix:///no/such/socket"
 NOWHERE = {"placement": {"constraints": ["node.labels.nowhere == 1"]}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def image(engine: docker.DockerClient) -> str:
-    """The image that the services of these tests run."""
-    return ensure_image(engine)
-
-
-@pytest.fixture(scope="module")
-def new_name() -> Iterator[Callable[[], str]]:
-    """Gives names for stacks; what the tests leave of them is removed at the end, all at once."""
-    with stack_names() as make:
-        yield make
-
-
-@pytest.fixture
-def stack(new_name: Callable[[], str]) -> str:
-    """A name for a stack of the test."""
-    return new_name()
 
 
 def task(stack: str, **options: Any) -> dict[str, Any]:

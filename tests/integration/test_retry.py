@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
-import pytest
-
 from tests.conftest import RunningConsole, wait_until
-from tests.integration.site_console import running_console
-from tests.unit.catalog.git_server import GitServer, serving
+from tests.unit.catalog.git_server import GitServer
 
 LOADER = "site.services.loader"
 _SPECS = """
@@ -66,33 +61,10 @@ ROLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with serving(tmp_path_factory.mktemp("git")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def site(
-    tmp_path_factory: pytest.TempPathFactory,
-    engine: docker.DockerClient,
-    server: GitServer,
-    module_console_database: dict[str, str],
-) -> Iterator[RunningConsole]:
-    """A console that may fetch from `server`."""
-    settings = {
-        **module_console_database,
-        "LABYARD_SOURCE_HOSTS": server.host,
-        "LABYARD_CA_BUNDLE": str(server.ca_bundle),
-    }
-    with running_console(tmp_path_factory.mktemp("site"), engine, **settings) as made:
-        yield made
-
-
-def make_plan(site: RunningConsole, server: GitServer, folder: Path) -> None:
+def make_plan(site: RunningConsole, git_server: GitServer, folder: Path) -> None:
     """The plan `loader`, which loads into `folder`, once its role was fetched."""
-    server.commit("loader", ROLE)
-    source = {"repository": server.url("loader"), "ref": "main", "path": "loader"}
+    git_server.commit("loader", ROLE)
+    source = {"repository": git_server.url("loader"), "ref": "main", "path": "loader"}
     plan = {"name": "loader", "configuration": LOADER, "source": source, "fixed": {"folder": str(folder)}}
     answer = site.call("POST", "plans", plan)
     assert answer.status_code in (200, 201), answer.text
@@ -100,9 +72,9 @@ def make_plan(site: RunningConsole, server: GitServer, folder: Path) -> None:
 
 
 def test_retry_leaves_out_the_step_that_was_done_and_must_not_be_repeated(
-    site: RunningConsole, server: GitServer, unique: str, tmp_path: Path
+    site: RunningConsole, git_server: GitServer, unique: str, tmp_path: Path
 ) -> None:
-    make_plan(site, server, tmp_path)
+    make_plan(site, git_server, tmp_path)
     failed = site.finish(site.issue(plan="loader", phase="install", name=unique, params={}))
     assert (failed["state"], states(failed)["Load the data"], states(failed)["Show the ticket"]) == (9, 5, 9)
     assert len(list(tmp_path.glob("loaded-*"))) == 1

@@ -7,21 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 
 from ansible_collections.labyard.platform.plugins.module_utils._stack.errors import StackError
-from tests.integration.stack_helpers import docker_command, ensure_image, service, stack_module
+from tests.integration.stack_helpers import docker_command, service, stack_module
 from tests.oracle.oracle import read_back
+
+pytestmark = pytest.mark.usefixtures("image")
 
 #: Shows what the container got, and goes on running.
 SHOW = "busybox id -G; cat /etc/resolv.conf /run/secrets/key /settings; echo $$TAG; sleep 100000"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def image(engine: docker.DockerClient) -> str:
-    """The image that the services of these tests run."""
-    return ensure_image(engine)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,37 +16,18 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.errors imp
 from tests.integration.stack_helpers import (
     IMAGE,
     docker_command,
-    ensure_image,
     port_held,
     run_play,
     service,
     stack_module,
-    stack_names,
 )
+
+pytestmark = pytest.mark.usefixtures("image")
 
 LABEL = "com.docker.stack.namespace"
 HELD_PORT = 27390  # away from the ports that the kernel lends
 KINDS = ("services", "networks", "secrets", "configs", "volumes")
 NOTHING: dict[str, list[str]] = {kind: [] for kind in KINDS}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def image(engine: docker.DockerClient) -> str:
-    """The image that the services of these tests run."""
-    return ensure_image(engine)
-
-
-@pytest.fixture(scope="module")
-def new_name() -> Iterator[Callable[[], str]]:
-    """Gives names for stacks; what the tests leave of them is removed at the end, all at once."""
-    with stack_names() as make:
-        yield make
-
-
-@pytest.fixture
-def stack(new_name: Callable[[], str]) -> str:
-    """A name for a stack of the test."""
-    return new_name()
 
 
 @pytest.fixture(scope="module")

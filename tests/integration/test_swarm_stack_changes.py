@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,13 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.errors imp
 from tests.integration.stack_helpers import (
     IMAGE,
     docker_command,
-    ensure_image,
     recorded_calls,
     run_tasks,
     service,
     stack_module,
-    stack_names,
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def image(engine: docker.DockerClient) -> str:
-    """The image that the services of these tests run."""
-    return ensure_image(engine)
-
-
-@pytest.fixture(scope="module")
-def new_name() -> Iterator[Callable[[], str]]:
-    """Gives names for stacks that are removed at the end."""
-    with stack_names() as make:
-        yield make
-
-
-@pytest.fixture
-def stack(new_name: Callable[[], str]) -> str:
-    """A name for a stack of the test."""
-    return new_name()
+pytestmark = pytest.mark.usefixtures("image")
 
 
 def brief(outcome: Any) -> list[str]:

@@ -40,29 +40,26 @@ AS_DOCKER = {"endpoint_mode_default": "none", "resolve_image": "never", "wait": 
 @pytest.fixture(scope="module", autouse=True)
 def outside(engine: docker.DockerClient) -> Iterator[None]:
     """The external objects that the files refer to."""
-    names = {f"{OUTSIDE}-{VARIABLES['ORACLE_VALUE']}", OUTSIDE}
-    made: list[Any] = []
-    for name in names:
-        with contextlib.suppress(APIError):
-            made.append(engine.configs.create(name=name, data=b"outside"))
-        with contextlib.suppress(APIError):
-            made.append(engine.secrets.create(name=name, data=b"outside"))
-        if not engine.networks.list(names=[f"^{name}$"]):
-            made.append(create_network(engine, name))
+    made = []
+    for name in (f"{OUTSIDE}-{VARIABLES['ORACLE_VALUE']}", OUTSIDE):
+        made.append(create(engine.configs, name, data=b"outside"))
+        made.append(create(engine.secrets, name, data=b"outside"))
+        made.append(create(engine.networks, name, driver="overlay"))
     yield
     for item in made:
         item.remove()
 
 
-def create_network(engine: docker.DockerClient, name: str) -> Any:
-    """An overlay network; one of the same name may still be going."""
+def create(kind: Any, name: str, **options: Any) -> Any:
+    """A config, secret or network of that name; one that an earlier run left may still be going."""
 
-    def create() -> Any:
+    def found_or_made() -> Any:
         with contextlib.suppress(APIError):
-            return engine.networks.create(name, driver="overlay")
-        return None
+            return kind.create(name=name, **options)
+        there = [item for item in kind.list(filters={"name": name}) if item.name == name]
+        return there[0] if there else None
 
-    return wait_until(create, 60, f"the network {name} was created")
+    return wait_until(found_or_made, 60, f"{name} is there")
 
 
 @pytest.fixture(autouse=True)
