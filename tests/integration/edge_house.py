@@ -45,7 +45,7 @@ class EdgeHouse:
 
     def browser(self) -> Browser:
         """A browser that knows the authority and is signed in nowhere."""
-        return Browser(self)
+        return Browser(self.nginx.ca, self.nginx.console_url)
 
     def deploy(self, owner: str, **columns: Any) -> str:
         """A deployment of `owner` that runs; its id."""
@@ -93,12 +93,12 @@ class EdgeHouse:
 class Browser(requests.Session):
     """Cookies and redirects as browsers have them, but no scripts."""
 
-    def __init__(self, house: EdgeHouse) -> None:
+    def __init__(self, ca: str, console: str) -> None:
         super().__init__()
-        self.verify = house.nginx.ca
+        self.verify = ca
         self.trust_env = False
         self.headers["Accept"] = "text/html,*/*"
-        self._console = house.nginx.console_url
+        self._console = console
 
     def submit(self, page: requests.Response, **fields: str) -> requests.Response:
         """Send the page's only form of this kind, with its token."""
@@ -106,11 +106,15 @@ class Browser(requests.Session):
         assert token, page.text[:500]
         return self.post(page.url, data={"csrf_token": token[1], **fields}, headers={"Referer": page.url})
 
-    def sign_in(self, username: str) -> requests.Response:
+    def sign_in(self, username: str, password: str = PASSWORD) -> requests.Response:
         """Sign in at the console."""
-        done = self.submit(self.get(f"{self._console}/sign-in"), username=username, password=PASSWORD)
+        done = self.submit(self.get(f"{self._console}/sign-in"), username=username, password=password)
         assert done.status_code == 200, done.text[:500]
         return done
+
+    def cookies_for(self, url: str) -> str:
+        """The header that is sent there."""
+        return self.prepare_request(requests.Request("GET", url)).headers.get("Cookie", "")
 
 
 @contextmanager

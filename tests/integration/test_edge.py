@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 import websocket
+from requests.adapters import HTTPAdapter
 from werkzeug.http import parse_cookie
 
 from labyard.models import State
@@ -52,10 +53,12 @@ def demo(house: EdgeHouse) -> str:
     return house.deploy("ada")
 
 
-def cookies_for(browser: Browser, url: str) -> str:
-    """The header that the browser sends there."""
-    prepared = browser.prepare_request(requests.Request("GET", url))
-    return prepared.headers.get("Cookie", "")
+class FromAnotherAddress(HTTPAdapter):
+    """Connects from 127.0.0.2, so that the visitor and the ingress can be told apart."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """See the base."""
+        super().init_poolmanager(*arguments, **options, source_address=("127.0.0.2", 0))
 
 
 def converse(house: EdgeHouse, url: str, **options: Any) -> websocket.WebSocket:
@@ -119,7 +122,7 @@ def test_somebody_else_when_bringing_the_owners_pass_of_another_deployment_then_
     house: EdgeHouse, ada: Browser, demo: str
 ) -> None:
     ada.get(f"{house.origin(demo)}/")
-    stolen = parse_cookie(cookies_for(ada, f"{house.origin(demo)}/"))[ENTERED]
+    stolen = parse_cookie(ada.cookies_for(f"{house.origin(demo)}/"))[ENTERED]
     other = house.deploy("bob")
     answer = house.browser().get(
         f"{house.origin(other)}/", headers={"Cookie": f"{ENTERED}={stolen}", "Sec-Fetch-Mode": "cors"}
@@ -220,7 +223,7 @@ def test_ticket_when_used_then_serves_nobody_again(house: EdgeHouse, ada: Browse
     assert stranger.get(ticket).status_code == 403
     stranger.get(f"{house.origin(demo)}/lab", allow_redirects=False)  # gets a knock of its own
     assert stranger.get(ticket).status_code == 403
-    assert ENTERED not in cookies_for(stranger, ticket)
+    assert ENTERED not in stranger.cookies_for(ticket)
 
 
 def test_ticket_when_used_at_another_deployment_then_is_refused(
@@ -229,7 +232,7 @@ def test_ticket_when_used_at_another_deployment_then_is_refused(
     first = ada.get(f"{house.origin(demo)}/lab", allow_redirects=False)
     handed = ada.get(first.headers["Location"], allow_redirects=False).headers["Location"]
     other = house.deploy("ada")
-    knock = cookies_for(ada, handed)
+    knock = ada.cookies_for(handed)
     moved = handed.replace(f"//{demo}.", f"//{other}.")
     assert house.browser().get(moved, headers={"Cookie": knock}).status_code == 403
 
@@ -246,7 +249,7 @@ def test_websocket_when_the_owner_opens_it_then_both_sides_talk(
     house: EdgeHouse, ada: Browser, demo: str
 ) -> None:
     ada.get(f"{house.origin(demo)}/")
-    cookie = cookies_for(ada, f"{house.origin(demo)}/")
+    cookie = ada.cookies_for(f"{house.origin(demo)}/")
     talk = converse(house, f"{house.origin(demo)}/channels", cookie=cookie, origin=house.origin(demo))
     talk.send("In [1]: 6 * 7")
     assert talk.recv() == "In [1]: 6 * 7"
@@ -258,7 +261,7 @@ def test_websocket_when_opened_by_others_then_is_refused(
     house: EdgeHouse, ada: Browser, demo: str, who: str
 ) -> None:
     ada.get(f"{house.origin(demo)}/")
-    cookie = None if who == "nobody" else cookies_for(ada, f"{house.origin(demo)}/")
+    cookie = None if who == "nobody" else ada.cookies_for(f"{house.origin(demo)}/")
     origin = {
         "nobody": house.origin(demo),
         "a page of somebody else's deployment": house.origin("zzzzzzzz"),
@@ -273,7 +276,7 @@ def test_websocket_when_the_console_goes_away_then_stays_open(
     house: EdgeHouse, ada: Browser, demo: str
 ) -> None:
     ada.get(f"{house.origin(demo)}/")
-    cookie = cookies_for(ada, f"{house.origin(demo)}/")
+    cookie = ada.cookies_for(f"{house.origin(demo)}/")
     talk = converse(house, f"{house.origin(demo)}/channels", cookie=cookie)
     house.console.stop("web")
     talk.send("still here")
@@ -364,14 +367,17 @@ def test_console_when_asked_past_the_ingress_then_wants_the_secret(
     assert requests.get(f"{house.console.url}{path}", headers=headers, timeout=10).status_code == 401
 
 
-def test_address_when_forged_past_or_through_the_ingress_then_is_not_believed(house: EdgeHouse) -> None:
+def test_address_when_the_ingress_tells_it_then_is_believed_and_from_nobody_else(house: EdgeHouse) -> None:
     forged = {"X-Forwarded-For": "192.0.2.66", "X-Forwarded-Host": "evil.example"}
     browser = house.browser()
+    browser.mount("https://", FromAnotherAddress())
     browser.headers.update(forged)
     browser.sign_in("bob")
     # Past the ingress: a plain request, whose redirect tells which host the console takes itself for.
     direct = requests.get(f"{house.console.url}/", headers=forged, allow_redirects=False, timeout=10)
     assert "evil.example" not in direct.headers["Location"]
+    seen = house.console.query("SELECT address FROM audit WHERE username = 'bob'")
+    assert "127.0.0.2" in {address for (address,) in seen}
     assert not house.console.query("SELECT id FROM audit WHERE address = '192.0.2.66'")
 
 
@@ -393,7 +399,7 @@ def test_logs_when_people_came_and_went_then_hold_no_ticket_no_token_and_no_quer
     )
     house.names.away.clear()
     ticket = next(parse_qs(urlsplit(s.url).query)["ticket"][0] for s in arrived.history if "ticket=" in s.url)
-    passed = parse_cookie(cookies_for(ada, f"{house.origin(demo)}/"))[ENTERED]
+    passed = parse_cookie(ada.cookies_for(f"{house.origin(demo)}/"))[ENTERED]
     written = house.nginx.written() + house.console.log("web")
     assert f"{demo}.{APPS}" in written
     for secret in (ticket, passed, TOKEN, house.secret, "typed-by-a-person", "ticket=", "knock="):
