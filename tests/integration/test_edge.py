@@ -19,6 +19,7 @@ from werkzeug.http import parse_cookie
 from labyard.models import State
 from tests.conftest import wait_until
 from tests.services.nginx_server import APPS, DOMAIN
+from tests.services.tls_scanner import scan
 
 from .edge_house import TOKEN, Browser, EdgeHouse, edge_house, lead_names_here
 
@@ -455,6 +456,12 @@ def test_tls_when_spoken_then_is_1_2_or_1_3(house: EdgeHouse) -> None:
 def test_tls_when_it_is_older_then_is_refused(house: EdgeHouse, version: ssl.TLSVersion) -> None:
     with pytest.raises((ssl.SSLError, ConnectionError)):
         _shake_hands(house, DOMAIN, version)
+
+
+def test_tls_when_a_scanner_looks_then_finds_nothing(house: EdgeHouse) -> None:
+    said = scan(f"127.0.0.1:{house.nginx.port}", DOMAIN, house.nginx.ca)
+    assert "OK - Compliant" in said, said
+    assert "VULNERABLE" not in said
 
 
 @pytest.mark.parametrize("name", ["elsewhere.example", "localhost", f"x.y.{DOMAIN}"])
