@@ -18,29 +18,35 @@ def server_status(base_url: str, token: str) -> requests.Response:
     return requests.get(f"{base_url}/api/status", headers=_who(token), timeout=10)
 
 
-def compute(base_url: str, token: str, code: str) -> str:
+def compute(base_url: str, token: str, code: str, *, cookie: str = "", ca: str | None = None) -> str:
     """Run `code` in a new kernel of the server at `base_url` and return what it printed and its value.
 
+    With a `cookie` in place of a token, as a browser behind the ingress, whose authority is in the file `ca`.
     Raises AssertionError with the kernel's words if the code fails.
     """
     kernels = f"{base_url}/api/kernels"
-    answer = requests.post(kernels, headers=_who(token), json={"name": "python3"}, timeout=SECONDS_TO_ANSWER)
-    answer.raise_for_status()
-    kernel = answer.json()["id"]
-    try:
-        return _run(f"{kernels}/{kernel}/channels".replace("http", "ws", 1), token, code)
-    finally:
-        requests.delete(f"{kernels}/{kernel}", headers=_who(token), timeout=10).raise_for_status()
+    who = {"Cookie": cookie} if cookie else _who(token)
+    with requests.Session() as session:
+        session.headers.update(who)
+        session.trust_env, session.verify = False, ca or True
+        answer = session.post(kernels, json={"name": "python3"}, timeout=SECONDS_TO_ANSWER)
+        answer.raise_for_status()
+        kernel = answer.json()["id"]
+        try:
+            return _run(f"{kernels}/{kernel}/channels".replace("http", "ws", 1), who, code, ca)
+        finally:
+            session.delete(f"{kernels}/{kernel}", timeout=10).raise_for_status()
 
 
 def _who(token: str) -> dict[str, str]:
     return {"Authorization": f"token {token}"}
 
 
-def _run(url: str, token: str, code: str) -> str:
+def _run(url: str, who: dict[str, str], code: str, ca: str | None) -> str:
     request = _execute_request(code)
     printed: list[str] = []
-    with closing(websocket.create_connection(url, SECONDS_TO_ANSWER, header=_who(token))) as channel:
+    trust = {"ca_certs": ca} if ca else None
+    with closing(websocket.create_connection(url, SECONDS_TO_ANSWER, header=who, sslopt=trust)) as channel:
         channel.send(json.dumps(request))
         while True:
             message = json.loads(channel.recv())

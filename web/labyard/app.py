@@ -15,7 +15,7 @@ from flask_wtf import CSRFProtect
 from sqlalchemy.exc import InterfaceError, OperationalError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from . import __version__, api, pages
+from . import __version__, api, edge, pages
 from .context import Context
 from .models import db
 from .models.base import begin_writing, random_id
@@ -63,17 +63,21 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
     api.register(app)
     csrf.exempt(api.blueprint)  # a bearer key is no cookie: no page of others can send it
     pages.register(app)
+    edge.register(app)
     return app
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
+    is_secure = settings.public_url.startswith("https://")
     return {
         "SECRET_KEY": settings.key(),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
         "BOOTSTRAP_SERVE_LOCAL": True,
         "BOOTSTRAP_BTN_STYLE": "primary",
-        "SESSION_COOKIE_NAME": "labyard",
+        # Browsers let no other host, above or below, set a cookie of that kind of name.
+        "SESSION_COOKIE_NAME": "__Host-labyard" if is_secure else "labyard",
+        "SESSION_COOKIE_SECURE": is_secure,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "PERMANENT_SESSION_LIFETIME": 12 * 3600,

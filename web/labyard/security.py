@@ -25,15 +25,12 @@ from .web_requests import end_request, request_id, undo_request
 API_PREFIX = "/api/"
 _MOST_ERRORS = 100  # that one answer lists
 
-_CONTENT_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
+_CONTENT_POLICY = (
+    "default-src 'self'",
+    "img-src 'self' data:",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
 )
 
 
@@ -55,6 +52,11 @@ def install_security(app: APIFlask) -> None:
         app.register_error_handler(away, _answer_no_database)
     app.register_error_handler(IntegrityError, _answer_collision)
     app.register_error_handler(Exception, _answer_unexpected)
+
+
+def content_policy(form_action: str = "form-action 'self'") -> str:
+    """What a page may load and where its forms may lead."""
+    return "; ".join((*_CONTENT_POLICY, form_action))
 
 
 def refuse_zero_bytes() -> None:
@@ -137,7 +139,7 @@ def _answer_unauthorized() -> Any:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+    response.headers.setdefault("Content-Security-Policy", content_policy())
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers["X-Request-ID"] = request_id()

@@ -45,11 +45,24 @@ class Settings:
     keep_runs: int = 20  # folders of runs that are kept for each deployment
     # The secret that all hosts of one console share (sessions, sealing); None: this host's own, in `home`.
     key_file: Path | None = None
+    # The domain below which each deployment has a name of its own, DOMAIN or DOMAIN:PORT; empty: no ingress.
+    edge_domain: str = ""
+    edge_secret_file: Path | None = None  # what the ingress shows, so that it is believed
 
     @property
     def runs(self) -> Path:
         """One folder for each run."""
         return self.home / "runs"
+
+    def edge_origin(self, deployment_id: str) -> str:
+        """The origin at which a browser finds a deployment, behind the ingress."""
+        return f"https://{deployment_id}.{self.edge_domain}"
+
+    def edge_secret(self) -> str:
+        """What the ingress shows, empty if there is none; raises InvalidInput if it cannot be read."""
+        if self.edge_secret_file is None:
+            return ""
+        return _read_secret("LABYARD_EDGE_SECRET_FILE", self.edge_secret_file)
 
     def key(self) -> str:
         """The console's own secret (sessions, sealing), made at first use with mode 0600.
@@ -91,6 +104,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         keep_runs_days=_number(env, "LABYARD_KEEP_RUNS_DAYS", Settings.keep_runs_days),
         keep_runs=_number(env, "LABYARD_KEEP_RUNS", Settings.keep_runs),
         key_file=_path(env.get("LABYARD_KEY_FILE")),
+        edge_domain=(env.get("LABYARD_EDGE_DOMAIN") or "").lower(),
+        edge_secret_file=_path(env.get("LABYARD_EDGE_SECRET_FILE")),
     )
 
 

@@ -47,8 +47,13 @@ def web(bind: str, threads: int, processes: int) -> None:
     _keep_private()
     arguments = ["gunicorn", f"--bind={bind}", "--worker-class=gthread", f"--threads={threads}"]
     arguments += [f"--workers={processes}", "--access-logfile=-", "--graceful-timeout=5", "--timeout=120"]
+    arguments += [f"--access-logformat={_ACCESS_LINE}"]
     arguments += ["--no-control-socket"] if _has_control_socket() else []
     os.execv(str(python_folder() / "gunicorn"), [*arguments, "labyard.wsgi:application"])  # noqa: S606
+
+
+# No query and no referrer: both may hold what lets somebody in.
+_ACCESS_LINE = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(M)sms'
 
 
 def _has_control_socket() -> bool:

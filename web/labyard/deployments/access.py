@@ -34,5 +34,8 @@ def open_access(person: User, deployment: Deployment, sealer: Sealer) -> Access:
     if not deployment.endpoints:
         raise Conflict(f"{deployment.name} has no endpoint now. Look at its state and health.")
     endpoint = deployment.endpoints[0]
+    if endpoint.get("upstream"):
+        # The ingress knows who is asking and adds the secret itself.
+        return Access(str(endpoint["name"]), str(endpoint["url"]), None)
     secrets = sealer.open(deployment.sealed_secrets) if deployment.sealed_secrets else {}
     return Access(str(endpoint["name"]), str(endpoint["url"]), secrets.get(str(endpoint.get("access") or "")))

@@ -1,0 +1,209 @@
+"""The ingress on a swarm: a notebook is deployed in the console and reached by its own name."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import requests
+import yaml
+
+from tests.conftest import (
+    PLAN,
+    REPOSITORY,
+    SCRIPTS,
+    RunningConsole,
+    console_environment,
+    free_port,
+    is_ready,
+    remove_deployments_of,
+    wait_until,
+    write_plans,
+)
+from tests.services.nginx_server import APPS, DOMAIN
+
+from .edge_house import Browser, lead_names_here
+from .jupyter import compute
+
+SMALL = {"cpu_limit": 0.5, "memory_limit": 512}
+
+
+@dataclass
+class Platform:
+    """The ingress, a console behind it, and what they need."""
+
+    folder: Path
+    variables: dict[str, Any]
+    console: RunningConsole
+
+    @property
+    def ca(self) -> str:
+        """The authority that browsers trust."""
+        return str(self.folder / "certificates" / "ca.crt")
+
+    def browser(self) -> Browser:
+        """A browser that is signed in nowhere."""
+        return Browser(self.ca, self.console.environment["LABYARD_PUBLIC_URL"])
+
+    def origin(self, deployment: str) -> str:
+        """Where a deployment is."""
+        return f"https://{deployment}.{self.console.environment['LABYARD_EDGE_DOMAIN']}"
+
+
+def play(folder: Path, variables: dict[str, Any], *roles: Any) -> str:
+    """Run roles on this machine's swarm; what Ansible says."""
+    book = [{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": list(roles)}]
+    path = folder / "play.yml"
+    path.write_text(yaml.safe_dump(book), encoding="utf-8")
+    done = subprocess.run(
+        [str(SCRIPTS / "ansible-playbook"), "-i", str(folder / "inventory"), str(path)],
+        cwd=REPOSITORY,
+        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def role(name: str, **options: Any) -> dict[str, Any]:
+    """A task that runs a role of ours."""
+    tasks_from = options.pop("tasks_from", "main")
+    wanted = {"name": f"labyard.platform.{name}", "tasks_from": tasks_from}
+    return {"name": f"Run {name}", "ansible.builtin.include_role": wanted, "vars": options}
+
+
+@pytest.fixture(scope="module")
+def platform(
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: docker.DockerClient,
+    module_console_database: dict[str, str],
+) -> Iterator[Platform]:
+    """The platform, on ports and names of its own."""
+    folder, word = tmp_path_factory.mktemp("ingress"), f"t{secrets.token_hex(3)}"
+    # Where containers find this machine.
+    here = engine.networks.get("docker_gwbridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    console_port, https = free_port(), free_port()
+    variables = {
+        "certificates_folder": str(folder / "certificates"),
+        "certificates_wanted": [{"name": "ingress", "dns_names": [DOMAIN, f"*.{APPS}"]}],
+        "ingress_domain": DOMAIN,
+        "ingress_apps_domain": APPS,
+        "ingress_console": f"{here}:{console_port}",
+        "ingress_secret": secrets.token_urlsafe(32),
+        "ingress_stack": f"test-ingress-{word}",
+        "ingress_network": f"test_edge_{word}",
+        "ingress_network_subnet": "10.98.96.0/24",
+        "ingress_http_port": free_port(),
+        "ingress_https_port": https,
+        "ingress_constraints": [],
+        "ingress_drain_seconds": 1,
+    }
+    console = _console(folder, variables, f"http://{here}:{console_port}", module_console_database)
+    try:
+        play(folder, variables, role("certificates"), role("image", image_names=["ingress"]), role("ingress"))
+        console.start("web", "worker")
+        wait_until(lambda: is_ready(console), 60, f"{console.url}/readyz: {console.log('web')[-2000:]}")
+        with pytest.MonkeyPatch.context() as patch:
+            lead_names_here(patch)
+            yield Platform(folder, variables, console)
+    finally:
+        console.stop(*list(console.processes))
+        remove_deployments_of(console, engine)
+        play(folder, variables, role("ingress", tasks_from="remove"))
+
+
+def _console(folder: Path, variables: dict[str, Any], url: str, database: dict[str, str]) -> RunningConsole:
+    """A console whose notebooks are proxied; not started yet."""
+    domain = f"{APPS}:{variables['ingress_https_port']}"
+    inventory = folder / "inventory"
+    (inventory / "group_vars").mkdir(parents=True)
+    here = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    managers = {"hosts": {"localhost": here}}
+    (inventory / "hosts.yml").write_text(yaml.safe_dump({"swarm_managers": managers}))
+    settings = {
+        "labyard_edge_mode": "proxied",
+        "notebook_apps_domain": domain,
+        "notebook_edge_network": variables["ingress_network"],
+    }
+    (inventory / "group_vars" / "all.yml").write_text(yaml.safe_dump(settings))
+    (folder / "edge_secret").write_text(variables["ingress_secret"])
+    environment = console_environment(
+        folder,
+        LABYARD_INVENTORY=str(inventory),
+        LABYARD_PUBLIC_URL=f"https://{DOMAIN}:{variables['ingress_https_port']}",
+        LABYARD_EDGE_DOMAIN=domain,
+        LABYARD_EDGE_SECRET_FILE=str(folder / "edge_secret"),
+        **database,
+    )
+    console = RunningConsole(url, folder, environment)
+    console.labyard("db", "upgrade")
+    console.labyard("db", "load-plans", str(write_plans(folder)))
+    console.labyard("user", "ensure-admin", "--credentials", str(folder / "admin.json"), "--url", url)
+    credentials = json.loads((folder / "admin.json").read_text(encoding="utf-8"))
+    console.password, console.api_key = credentials["password"], credentials["api_key"]
+    return console
+
+
+def test_notebook_when_deployed_then_its_owner_computes_at_its_own_name_and_nobody_else_does(
+    platform: Platform, engine: docker.DockerClient
+) -> None:
+    console = platform.console
+    done = console.finish(console.issue(plan=PLAN, phase="install", name="edge", params=SMALL))
+    assert done["state"] == 5, done
+    ident = done["deployment"]["id"]
+    origin = platform.origin(ident)
+    assert [e["url"] for e in done["deployment"]["endpoints"]] == [f"{origin}/lab"]
+    (service,) = engine.services.list(filters={"label": f"labyard.deployment={ident}"})
+    assert not service.attrs["Endpoint"].get("Ports"), "a port is published"
+
+    owner = platform.browser()
+    owner.sign_in("admin", console.password)
+    lab = owner.get(f"{origin}/lab")
+    assert lab.url == f"{origin}/lab"
+    assert "jupyter-config-data" in lab.text, lab.text[:500]
+    cookie = owner.cookies_for(f"{origin}/")
+    assert compute(origin, "", "6 * 7", cookie=cookie, ca=platform.ca) == "42"
+
+    stranger = platform.browser()
+    made = console.call("POST", "users", {"username": "bob", "password": "correct horse battery"})
+    assert made.status_code == 201, made.text
+    stranger.sign_in("bob")
+    assert stranger.get(f"{origin}/lab").status_code == 403
+    fetched = {"Sec-Fetch-Mode": "cors"}
+    assert (
+        requests.get(f"{origin}/api/status", headers=fetched, verify=platform.ca, timeout=20).status_code
+        == 401
+    )
+
+    for phase, status in (("stop", 503), ("start", 200)):
+        ended = console.finish(console.issue(deployment=ident, phase=phase, params={}))
+        assert ended["state"] == 5, ended
+        wait_until(
+            lambda status=status: owner.get(f"{origin}/lab").status_code == status, 30, f"{phase}: {status}"
+        )
+    assert compute(origin, "", "'again'", cookie=cookie, ca=platform.ca) == "'again'"
+    assert console.finish(console.issue(deployment=ident, phase="check", params={}))["state"] == 5
+    assert (
+        console.finish(console.issue(deployment=ident, phase="update", params={"idle_timeout": 60}))["state"]
+        == 5
+    )
+    wait_until(lambda: owner.get(f"{origin}/lab").status_code == 200, 30, "it is there after an update")
+    gone = console.finish(console.issue(deployment=ident, phase="remove", params={"keep_data": False}))
+    assert gone["state"] == 5, gone
+    wait_until(lambda: owner.get(f"{origin}/lab").status_code == 404, 30, "it is gone")
+
+
+def test_ingress_when_run_again_then_nothing_changes(platform: Platform) -> None:
+    said = play(platform.folder, platform.variables, role("certificates"), role("ingress"))
+    assert "changed=0" in said
