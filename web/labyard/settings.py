@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .errors import InvalidInput
+from .settings_directory import DirectorySettings, read_directory
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGED_PLAYBOOKS = Path(__file__).resolve().parent / "playbooks"
@@ -45,6 +46,7 @@ class Settings:
     keep_runs: int = 20  # folders of runs that are kept for each deployment
     # The secret that all hosts of one console share (sessions, sealing); None: this host's own, in `home`.
     key_file: Path | None = None
+    directory: DirectorySettings | None = None  # where people are checked who have no password here
 
     @property
     def runs(self) -> Path:
@@ -91,6 +93,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         keep_runs_days=_number(env, "LABYARD_KEEP_RUNS_DAYS", Settings.keep_runs_days),
         keep_runs=_number(env, "LABYARD_KEEP_RUNS", Settings.keep_runs),
         key_file=_path(env.get("LABYARD_KEY_FILE")),
+        directory=read_directory(env),
     )
 
 
