@@ -9,7 +9,7 @@ import yaml
 
 from .role_table import ROLES, entry_points, platform_roles, render_table, table_in_readme
 
-PLATFORM = [ROLES / name for name in ("console", "docker_engine", "image", "swarm")]
+PLATFORM = [ROLES / name for name in ("console", "directory", "docker_engine", "image", "swarm")]
 
 
 def test_platform_roles_when_listed_then_all_have_a_table() -> None:
