@@ -26,16 +26,18 @@ from .conftest import PASSWORD
 LOCAL_PASSWORD = "a password of the console"
 
 MakeApp = Callable[..., APIFlask]
+AT_HOME = {"REMOTE_ADDR": "10.2.0.1"}  # a session ends where its browser moves
 _addresses = itertools.count(1)
 
 
 def enter(app: APIFlask, username: str, password: str, client: FlaskClient | None = None) -> TestResponse:
-    """An attempt from an address of its own."""
+    """An attempt from an address of its own, or with a browser, which stays at AT_HOME."""
     number = next(_addresses)
+    elsewhere = {"REMOTE_ADDR": f"10.1.{number // 250}.{number % 250}"}
     return (client or app.test_client()).post(
         "/sign-in",
         data={"username": username, "password": password},
-        environ_base={"REMOTE_ADDR": f"10.1.{number // 250}.{number % 250}"},
+        environ_base=AT_HOME if client else elsewhere,
     )
 
 
@@ -67,7 +69,7 @@ def test_first_sign_in_makes_the_person_and_lets_them_in(make_app: MakeApp, slap
     app = make_app()
     client = app.test_client()
     assert enter(app, "ada", PASSWORD, client).status_code == 303
-    assert client.get("/", environ_base={"REMOTE_ADDR": "10.1.0.1"}).status_code == 200
+    assert client.get("/", environ_base=AT_HOME).status_code == 200
     ada = person("ada")
     assert (ada.source, ada.email, ada.is_admin, ada.password_hash) == (
         "ldap",

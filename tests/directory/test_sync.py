@@ -20,7 +20,7 @@ from labyard.worker import look_at_people
 from tests.services.slapd_server import LOCKED_FOR_GOOD, SlapdServer
 
 from .conftest import PASSWORD, door_to
-from .test_sign_in import enter
+from .test_sign_in import AT_HOME, enter
 
 MakeApp = Callable[..., APIFlask]
 LIVING = f"(&(uid={{username}})(!(pwdAccountLockedTime={LOCKED_FOR_GOOD})))"
@@ -53,14 +53,14 @@ def test_person_when_gone_from_the_directory_then_session_and_keys_end_until_the
     (dn,) = populate(app, slapd, "ada")
     client = app.test_client()
     enter(app, "ada", PASSWORD, client)
-    address = {"REMOTE_ADDR": "10.1.0.1"}
+    assert client.get("/", environ_base=AT_HOME).status_code == 200
     begin_writing()
     key = create_key(session(), person("ada"), "laptop")
     session().commit()
     slapd.change(dn, {"pwdAccountLockedTime": [LOCKED_FOR_GOOD]})
     look_at_people()
     assert (person("ada").active, person("ada").absent_since is None) == (False, False)
-    assert client.get("/", environ_base=address).status_code == 302
+    assert client.get("/", environ_base=AT_HOME).status_code == 302
     with pytest.raises(Unauthorized):
         find_key_owner(session(), key)
     assert enter(app, "ada", PASSWORD).status_code == 401
@@ -69,7 +69,7 @@ def test_person_when_gone_from_the_directory_then_session_and_keys_end_until_the
     slapd.change(dn, {"pwdAccountLockedTime": []})
     assert sync(slapd, LABYARD_LDAP_FILTER=LIVING) == SyncOutcome(back=("ada",))
     assert find_key_owner(session(), key).username == "ada"
-    assert client.get("/", environ_base=address).status_code == 302  # the old session stays ended
+    assert client.get("/", environ_base=AT_HOME).status_code == 302  # the old session stays ended
     assert enter(app, "ada", PASSWORD).status_code == 303
 
 

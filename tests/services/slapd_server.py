@@ -36,7 +36,7 @@ moduleload ppolicy
 pidfile {{folder}}/slapd.pid
 TLSCertificateFile {{folder}}/server.pem
 TLSCertificateKeyFile {{folder}}/server-key.pem
-TLSProtocolMin 3.3
+TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA
 # A password that is sent without TLS is refused, right or wrong.
 security simple_bind=128
 database mdb

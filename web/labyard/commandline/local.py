@@ -165,12 +165,14 @@ def user_source(username: str, source: str) -> None:
     has no password until `labyard user password` gives them one.
     """
     from labyard.accounts.administration import end_sessions
+    from labyard.accounts.audit import record_action
     from labyard.accounts.people import get_user
 
     with _application() as session:
         person = get_user(session, username)
         person.source, person.password_hash, person.directory_id = source, None, None
         end_sessions(session, person)
+        record_action(session, username, "user changed", user=username, fields="source", source=source)
     click.echo(f"changed: the password of {username} is known to {_KNOWN_TO[source]}")
 
 

@@ -84,7 +84,8 @@ def configuration(settings: Settings, places: Places) -> str:
         f"pidfile {places.run}/slapd.pid",
         f"TLSCertificateFile {places.certificate}",
         f"TLSCertificateKeyFile {places.key}",
-        "TLSProtocolMin 3.3",
+        # GnuTLS has no TLSProtocolMin: it is told by a priority. No key exchange without forward secrecy.
+        "TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:%SERVER_PRECEDENCE",
         "TLSVerifyClient never",
         "password-hash {ARGON2}",
         "security simple_bind=128",  # without TLS no password is taken, right or wrong
