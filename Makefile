@@ -73,11 +73,11 @@ test-unit: $(VENV)/.labyard-test ## Fast tests that need no engine
 
 .PHONY: test-databases
 test-databases: $(VENV)/.labyard-test test-services ## What must hold on SQLite and on PostgreSQL alike, and the queues
-	pytest tests/services tests/databases $(ARGS)
+	pytest tests/services tests/databases tests/directory $(ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: test-platform test-services ## All tests of the console again, on PostgreSQL and Redis
-	LABYARD_TEST_DATABASE=postgresql pytest $(AT_ONCE) tests/unit tests/integration $(ARGS)
+	LABYARD_TEST_DATABASE=postgresql pytest $(AT_ONCE) tests/unit tests/directory tests/integration $(ARGS)
 
 .PHONY: test-integration
 test-integration: test-platform test-services ## Tests on a real swarm, of one node and of three
@@ -100,7 +100,7 @@ AT_ONCE ?= -n 4 --dist loadgroup
 
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
-SUITES = tests/unit tests/api tests/repo tests/services tests/databases tests/faults tests/integration tests/nodes \
+SUITES = tests/unit tests/api tests/repo tests/services tests/databases tests/directory tests/faults tests/integration tests/nodes \
   tests/browser \
   $(shell docker stack deploy --help 2>/dev/null | grep -q -e --detach && echo tests/oracle)
 
@@ -132,9 +132,13 @@ test-platform: $(VENV)/.labyard-test ## Engine, swarm and images, without the co
 	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/local.yml --tags docker_engine,swarm,image
 
 .PHONY: test-services
-test-services: ## Debian's PostgreSQL and Redis; the tests start servers of their own from them
+test-services: ## Debian's PostgreSQL, Redis and OpenLDAP; the tests start servers of their own from them
 	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server; } >/dev/null 2>&1 \
 	  || { echo "Installing PostgreSQL and Redis"; $(APT_INSTALL) postgresql redis-server >/dev/null; }
+	@command -v slapd >/dev/null \
+	  || { echo "Installing OpenLDAP"; \
+	       echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections; \
+	       $(APT_INSTALL) slapd >/dev/null; }
 
 .PHONY: test-chromium
 test-chromium: ## Debian's Chromium for the browser test

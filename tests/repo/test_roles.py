@@ -201,7 +201,8 @@ def test_plans_when_read_then_their_fixed_values_and_shapes_fit_the_service(path
 
 
 def test_console_when_it_reads_a_setting_then_its_role_can_set_it() -> None:
-    code = (REPOSITORY / "web" / "labyard" / "settings.py").read_text(encoding="utf-8")
+    files = sorted((REPOSITORY / "web" / "labyard").glob("settings*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
     read = set(re.findall(r'"(LABYARD_[A-Z_]+|ANSIBLE_CONFIG|DOCKER_HOST)"', code))
     role = REPOSITORY / "collection" / "roles" / "console"
     assert set(load(role / "vars" / "main.yml")["__console_settings"]) == read

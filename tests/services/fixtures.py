@@ -8,6 +8,7 @@ import pytest
 
 from .postgres_server import PostgresServer
 from .redis_server import RedisServer
+from .slapd_server import SlapdServer
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,23 @@ def redis_url(redis_server: RedisServer) -> str:
     """The address of a Redis server that holds nothing."""
     redis_server.empty()
     return redis_server.url()
+
+
+@pytest.fixture(scope="session")
+def slapd_process() -> Iterator[SlapdServer]:
+    """An OpenLDAP server for the whole run of the tests."""
+    server = SlapdServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def slapd(slapd_process: SlapdServer) -> SlapdServer:
+    """An OpenLDAP server in which nobody is yet."""
+    if slapd_process.process is None:
+        slapd_process.start()
+    slapd_process.fill()
+    return slapd_process

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .errors import InvalidInput
+from .settings_directory import DirectorySettings, read_directory
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGED_PLAYBOOKS = Path(__file__).resolve().parent / "playbooks"
@@ -48,6 +49,7 @@ class Settings:
     # The domain below which each deployment has a name of its own, DOMAIN or DOMAIN:PORT; empty: no ingress.
     edge_domain: str = ""
     edge_secret_file: Path | None = None  # what the ingress shows, so that it is believed
+    directory: DirectorySettings | None = None  # where people are checked who have no password here
 
     @property
     def runs(self) -> Path:
@@ -106,6 +108,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         key_file=_path(env.get("LABYARD_KEY_FILE")),
         edge_domain=(env.get("LABYARD_EDGE_DOMAIN") or "").lower(),
         edge_secret_file=_path(env.get("LABYARD_EDGE_SECRET_FILE")),
+        directory=read_directory(env),
     )
 
 

@@ -179,6 +179,7 @@ def show_person(person: User) -> dict[str, Any]:
         "username": person.username,
         "is_admin": person.is_admin,
         "active": person.active,
+        "source": person.source,
         "email": person.email,
         "mail_on_end": person.mail_on_end,
         "command_limit": person.command_limit,

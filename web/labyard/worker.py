@@ -16,6 +16,9 @@ from huey.consumer import Consumer
 from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 
+from .accounts.ldap_client import LdapDirectory
+from .accounts.ldap_sync import sync_people
+from .accounts.sign_in import Door
 from .addresses import read_networks
 from .catalog.refresh import refresh_sources
 from .catalog.sources import remove_leftovers
@@ -24,7 +27,7 @@ from .context import context, session
 from .crew import Crew
 from .deployments.swarm import engine
 from .deployments.sweep import sweep_swarm
-from .errors import Unavailable
+from .errors import Conflict, Unavailable
 from .execution import look_after, see_through_next
 from .execution.place import this_host
 from .jobs import register_job
@@ -49,7 +52,8 @@ from .runs.retention import find_old_runs, remove_folders
 log = logging.getLogger(__name__)
 
 _FORGET_WORKER = timedelta(hours=1)
-_HOUR = 3600.0
+_MINUTE = 60.0
+_HOUR = 60 * _MINUTE
 _KEEP_NOTICES = timedelta(days=30)
 
 
@@ -82,6 +86,8 @@ def run_worker(app: Flask, concurrency: int) -> None:
     _repeat(app, "notices", 2, deliver_notices)
     _repeat(app, "sources", 5, look_at_sources)
     _repeat(app, "retention", _HOUR, tidy_up)
+    if settings.directory is not None:
+        _repeat(app, "people", settings.directory.sync_minutes * _MINUTE, look_at_people)
     Consumer(queue, workers=concurrency, periodic=False, initial_delay=0.05, max_delay=0.25).run()
     with app.app_context():
         _once("farewell", lambda: say_farewell(name))
@@ -142,6 +148,13 @@ def look_at_sources() -> None:
     refresh_sources(session(), begin_writing, context().settings)
 
 
+def look_at_people() -> None:
+    """See who of the directory is still there, and what has changed about them."""
+    directory = context().settings.directory
+    if directory is not None:
+        sync_people(session(), begin_writing, Door(LdapDirectory(directory), directory))
+
+
 def tidy_up() -> None:
     """Remove the folders of old runs, old messages, and what fetches have left that were cut off."""
     settings = context().settings
@@ -193,7 +206,7 @@ def _once(name: str, job: Callable[[], None]) -> None:
     """Run `job`; whatever goes wrong is said, and it is tried again at its next turn."""
     try:
         job()
-    except (Unavailable, OperationalError) as error:
+    except (Conflict, Unavailable, OperationalError) as error:
         log.warning("%s: %s", name, error)
     except Exception:
         # A thread that ended by a fault would be missed by nobody until it is too late.

@@ -10,7 +10,8 @@ import yaml
 from .role_table import ROLES, entry_points, platform_roles, render_table, table_in_readme
 
 PLATFORM = [
-    ROLES / name for name in ("certificates", "console", "docker_engine", "image", "ingress", "swarm")
+    ROLES / name
+    for name in ("certificates", "console", "directory", "docker_engine", "image", "ingress", "swarm")
 ]
 
 

@@ -61,7 +61,7 @@ def change_person(
     """Change what is in `changes` of `user`: the fields of UserChange.
 
     Raises InvalidInput for a project that is not there, Conflict where `by` would lock themselves
-    out. Who is disabled is signed out everywhere at once.
+    out, or for a new password where the directory knows it. Who is disabled is signed out everywhere at once.
     """
     if by is user and (changes.get("active") is False or changes.get("is_admin") is False):
         raise Conflict("You would lock yourself out. Let another admin do that.")
@@ -71,6 +71,8 @@ def change_person(
         if name in changes:
             value = changes[name]
             setattr(user, name, "" if name == "email" and value is None else value)
+    if "active" in changes:
+        user.absent_since = None  # an admin has decided; the directory does not take it back
     if "password" in changes:
         check_new_password(changes["password"])
         set_password(session, user, changes["password"])

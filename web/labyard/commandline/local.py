@@ -138,11 +138,13 @@ def user_list() -> None:
     from sqlalchemy import select
 
     from labyard.models import User
+    from labyard.models.accounts import LDAP
 
     with _application() as session:
         for person in session.scalars(select(User).order_by(User.username)):
             marks = ["admin"] if person.is_admin else []
             marks += [] if person.active else ["disabled"]
+            marks += ["directory"] if person.source == LDAP else []
             click.echo(f"{person.username}  {' '.join(marks)}".rstrip())
 
 
@@ -156,6 +158,55 @@ def user_password(username: str) -> None:
     with _application() as session:
         set_password(session, get_user(session, username), password)
     click.echo("changed: the password; all sessions of the person have ended")
+
+
+@user.command("source")
+@click.argument("username")
+@click.argument("source", type=click.Choice(["local", "ldap"]))
+def user_source(username: str, source: str) -> None:
+    """Say who knows a person's password: this console (local) or the directory (ldap).
+
+    Of the directory, it is the entry that signs in next by that name; sessions end. Here, the person
+    has no password until `labyard user password` gives them one.
+    """
+    from labyard.accounts.administration import end_sessions
+    from labyard.accounts.audit import record_action
+    from labyard.accounts.people import get_user
+
+    with _application() as session:
+        person = get_user(session, username)
+        person.source, person.password_hash, person.directory_id = source, None, None
+        end_sessions(session, person)
+        record_action(session, username, "user changed", user=username, fields="source", source=source)
+    click.echo(f"changed: the password of {username} is known to {_KNOWN_TO[source]}")
+
+
+_KNOWN_TO = {"local": "this console", "ldap": "the directory"}
+
+
+@user.command("sync")
+@click.option("--force", is_flag=True, help="Even if the directory knows less than half of them.")
+def user_sync(force: bool) -> None:
+    """Look who of the directory is still there, at once; a worker does it every few minutes."""
+    from labyard.accounts.directory import DirectoryAway
+    from labyard.accounts.ldap_client import LdapDirectory
+    from labyard.accounts.ldap_sync import sync_people
+    from labyard.accounts.sign_in import Door
+    from labyard.context import context
+    from labyard.models.base import begin_writing
+
+    with _application() as session:
+        directory = context().settings.directory
+        if directory is None:
+            raise click.ClickException("There is no directory: LABYARD_LDAP_URL is not set.")
+        try:
+            outcome = sync_people(
+                session, begin_writing, Door(LdapDirectory(directory), directory), force=force
+            )
+        except DirectoryAway as error:
+            raise click.ClickException(f"The directory cannot be asked: {error.cause}") from error
+    for word, names in (("back", outcome.back), ("gone", outcome.gone)):
+        click.echo(f"changed: {word}: {', '.join(names)}" if names else f"unchanged: nobody is {word}")
 
 
 @user.command("ensure-admin")

@@ -14,6 +14,9 @@ from .base import db, utc_column
 from .texts import binary_text
 from .versions import Versioned
 
+LOCAL = "local"
+LDAP = "ldap"
+
 
 class User(UserMixin, Versioned, db.Model):
     """Somebody who can sign in."""
@@ -33,6 +36,11 @@ class User(UserMixin, Versioned, db.Model):
     created_at: Mapped[datetime] = utc_column(default=utc_now)
     # Changed to end all sessions of the person: a session holds a copy.
     session_epoch: Mapped[int] = mapped_column(default=0)
+    # Who checks the password: LOCAL, this console; LDAP, the directory.
+    source: Mapped[str] = mapped_column(String(16), default=LOCAL)
+    directory_id: Mapped[str | None] = mapped_column(String(64))  # of the entry in the directory
+    # Since when the directory does not know them any more; it is what set `active` to false then.
+    absent_since: Mapped[datetime | None] = utc_column()
 
     projects: Mapped[list[Project]] = relationship(secondary="memberships", order_by="Project.name")
 

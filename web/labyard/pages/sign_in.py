@@ -14,9 +14,11 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from labyard.accounts.audit import record_action
-from labyard.accounts.people import check_password
-from labyard.context import session
-from labyard.errors import TooMany, Unauthorized
+from labyard.accounts.sign_in import Attempt, Door
+from labyard.accounts.sign_in import sign_in as accounts_sign_in
+from labyard.context import context, session
+from labyard.errors import Forbidden, TooMany, Unauthorized, Unavailable
+from labyard.models.base import begin_writing
 from labyard.web_requests import commit_request, remote_address
 
 from .blueprint import blueprint
@@ -39,15 +41,13 @@ def sign_in() -> Any:
     if form.validate_on_submit():
         try:
             return _let_in(form.username.data.strip(), form.password.data)
-        except TooMany as error:
-            refused, status = error.detail, error.status
-        except Unauthorized as error:
-            record_action(session(), form.username.data.strip(), "sign-in refused", remote_address())
-            commit_request()
+        except (Forbidden, TooMany, Unauthorized, Unavailable) as error:
             refused, status = error.detail, error.status
     elif form.is_submitted():
         status = 422
-    return render_template("sign_in.html", form=form, refused=refused), status
+    by_directory = context().settings.directory is not None
+    page = render_template("sign_in.html", form=form, refused=refused, by_directory=by_directory)
+    return page, status
 
 
 @blueprint.post("/sign-out")
@@ -62,12 +62,23 @@ def sign_out() -> Any:
 
 
 def _let_in(username: str, password: str) -> Any:
-    user = check_password(session(), username, password, remote_address())
+    attempt = Attempt(username, password, remote_address())
+    user = accounts_sign_in(session(), begin_writing, _door(), attempt)
     flask.session.clear()  # nothing of what came before the sign-in outlives it
     login_user(user)
-    record_action(session(), user.username, "sign-in", remote_address())
+    record_action(session(), user.username, "sign-in", remote_address(), source=user.source)
     commit_request()
     return redirect(_next_page(), 303)
+
+
+def _door() -> Door | None:
+    """The directory, if there is one; only then ldap3 is loaded."""
+    directory = context().settings.directory
+    if directory is None:
+        return None
+    from labyard.accounts.ldap_client import LdapDirectory
+
+    return Door(LdapDirectory(directory), directory)
 
 
 def _next_page() -> str:

@@ -30,6 +30,7 @@ class UserOut(Schema):
     username = text_out()
     is_admin = flag_out()
     active = flag_out("false: may not sign in, and no key of theirs is valid")
+    source = text_out("who knows the password: `local`, this console; `ldap`, the directory")
     email = text_out("where mail goes; may be empty")
     mail_on_end = flag_out("a mail when a command of theirs has ended")
     command_limit = number_out("commands that may run at once; null: as many as the settings say", null=True)
