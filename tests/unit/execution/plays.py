@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from labyard.runs.process import RunProcess
+from labyard.runs.start_time import start_time
 
 RESULT = {
     "services": [{"name": "n", "image": "i", "replicas": 1, "running": 1}],
@@ -65,7 +66,7 @@ class Plays:
         words = [str(folder), how, json.dumps(self.steps), json.dumps(RESULT)]
         child = subprocess.Popen([sys.executable, "-c", _PLAY, *words], start_new_session=True)
         self.children.append(child)
-        return RunProcess(child.pid, psutil.Process(child.pid).create_time()), child
+        return RunProcess(child.pid, start_time(child.pid)), child
 
     def running(self) -> list[psutil.Process]:
         """What goes on of all of them."""

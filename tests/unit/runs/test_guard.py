@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from labyard.runs.guard import LeaseGuard
 from labyard.runs.lifeline import lifeline_broke, throw_lifeline
 from labyard.runs.process import RunProcess
+from labyard.runs.start_time import start_time
 from tests.conftest import wait_until
 
 
@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Iterator[tuple[RunProcess, subprocess.Popen[bytes]]]:
     child = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)", str(tmp_path)], start_new_session=True
     )
-    yield RunProcess(child.pid, psutil.Process(child.pid).create_time()), child
+    yield RunProcess(child.pid, start_time(child.pid)), child
     child.kill()
     child.wait()
 

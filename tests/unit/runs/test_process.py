@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from labyard.runs.process import RunProcess, end_leftovers, end_process
+from labyard.runs.start_time import start_time
 from labyard.runs.supervise import supervise_run
 
 # A process that starts a child in a session of its own, as Ansible's workers do, and ignores SIGTERM
@@ -51,7 +52,7 @@ def family(tmp_path: Path) -> Iterator[Family]:
     )
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))
-    yield RunProcess(parent.pid, psutil.Process(parent.pid).create_time()), child, parent
+    yield RunProcess(parent.pid, start_time(parent.pid)), child, parent
     for process in (child, parent):
         try:
             process.kill()

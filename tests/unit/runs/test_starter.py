@@ -16,6 +16,7 @@ import pytest
 from labyard.runs import process
 from labyard.runs.ident import TAKEN_JOB
 from labyard.runs.process import RunProcess, end_leftovers, end_process, start_process, started_in
+from labyard.runs.start_time import start_time
 from labyard.runs.starter import Starter
 from tests.conftest import wait_until
 from tests.unit.runs.plays import play_environment, prepare_run, processes_of, wait_for_end
@@ -136,8 +137,8 @@ def test_job_that_was_taken_is_not_done_again(
     starter: Starter, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     run = prepare_run(tmp_path, "run", [])
-    mine = RunProcess(os.getpid(), psutil.Process().create_time())
-    (run.folder / "job.json").rename(run.folder / TAKEN_JOB.format(pid=mine.pid))
+    mine = RunProcess(os.getpid(), start_time(os.getpid()))
+    (run.folder / "job.json").rename(run.folder / TAKEN_JOB.format(pid=mine.pid, started=mine.started))
     started, _ = start_process(run.folder, environment)
     wait_for_end(started)
     assert not run.artifacts.exists()
@@ -147,7 +148,9 @@ def test_job_that_a_lost_starter_took_is_not_started_directly(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     run = prepare_run(tmp_path, "run", [])
-    (run.folder / "job.json").rename(run.folder / TAKEN_JOB.format(pid=2**22 + 1))  # no such process
+    (run.folder / "job.json").rename(
+        run.folder / TAKEN_JOB.format(pid=2**22 + 1, started=1.0)
+    )  # no such process
     started, child = start_process(run.folder, environment)
     assert (started.find(), child) == (None, None)
 

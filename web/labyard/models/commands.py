@@ -147,7 +147,7 @@ class Run(db.Model):
     host: Mapped[str] = mapped_column(String(64), default="")  # whose folder and process these are
     folder: Mapped[str] = mapped_column(Text)
     pid: Mapped[int | None]
-    # Process numbers are used again; with its start time (seconds since 1970) one is unmistakable.
+    # Process numbers are used again; with its start time (seconds since the machine's) one is unmistakable.
     pid_started: Mapped[float | None] = mapped_column(Float)
     started_at: Mapped[datetime] = utc_column(default=utc_now)
     ended_at: Mapped[datetime | None] = utc_column()

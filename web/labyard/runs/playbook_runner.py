@@ -24,6 +24,7 @@ import psutil
 from .ident import CALLBACKS, DIRECT_JOB, IDENT, JOB, TAKEN_JOB
 from .lifeline import lifeline_broke
 from .redact import redact_text
+from .start_time import start_time
 
 _GRACE = 10  # seconds between asking and killing
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
@@ -35,7 +36,8 @@ def carry_out(folder: Path, job_file: str = JOB) -> int:
     A job that another process has taken is left alone.
     """
     try:
-        taken = (folder / job_file).rename(folder / TAKEN_JOB.format(pid=os.getpid()))
+        name = TAKEN_JOB.format(pid=os.getpid(), started=start_time(os.getpid()))
+        taken = (folder / job_file).rename(folder / name)
     except FileNotFoundError:
         return 0
     job = json.loads(taken.read_text(encoding="utf-8"))

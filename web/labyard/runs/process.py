@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from .ident import ARTIFACTS_VARIABLE, DIRECT_JOB, JOB, LOG, TAKEN_JOB
+from .start_time import start_time
 from .starter import Starter, StarterGone
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,13 @@ class RunProcess:
     """A process that cannot be mistaken for another: its number and when it started."""
 
     pid: int
-    started: float  # seconds since 1970
+    started: float  # as start_time tells it
 
     def find(self) -> psutil.Process | None:
         """The living process, or None if it has ended."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) > 1 or process.status() == psutil.STATUS_ZOMBIE:
+            if start_time(self.pid) != self.started or process.status() == psutil.STATUS_ZOMBIE:
                 return None
         except psutil.NoSuchProcess:
             return None
@@ -87,21 +88,10 @@ def withdraw_job(folder: Path) -> None:
 
 def started_in(folder: Path) -> RunProcess | None:
     """The process that has taken the job in `folder`, ended or not; None if none has."""
-    for path in folder.glob(TAKEN_JOB.format(pid="*")):
-        number = path.stem.rpartition("-")[2]
-        if number.isdecimal():
-            return RunProcess(int(number), _start_time(int(number), path.stat()))
+    for path in folder.glob(TAKEN_JOB.format(pid="*", started="*")):
+        _, pid, started = path.stem.split("-")
+        return RunProcess(int(pid), float(started))
     return None
-
-
-def _start_time(pid: int, job: os.stat_result) -> float:
-    """When the process `pid`, which has renamed the file `job`, started; 0 if it has ended."""
-    try:
-        started = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return 0.0
-    # The file was written before that process started and renamed after; a number is used again.
-    return started if job.st_mtime - 2 <= started <= job.st_ctime + 2 else 0.0
 
 
 def _start_directly(
@@ -124,7 +114,7 @@ def _start_directly(
             start_new_session=True,
             close_fds=True,
         )
-    return RunProcess(child.pid, psutil.Process(child.pid).create_time()), child
+    return RunProcess(child.pid, start_time(child.pid)), child
 
 
 def end_process(run: RunProcess) -> None:

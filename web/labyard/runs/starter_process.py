@@ -20,11 +20,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-import psutil
-
 from . import play_process
 from .ident import LOG
 from .playbook_runner import carry_out
+from .start_time import start_time
 from .starter import starter_command
 from .title import show_as
 
@@ -54,7 +53,7 @@ def _answer(worker: socket.socket, message: bytes) -> None:
     if pid == 0:
         worker.close()
         _run(Path(request["folder"]), request["environment"])
-    started = psutil.Process(pid).create_time()
+    started = start_time(pid)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     with suppress(BrokenPipeError):  # the worker is gone; the next look at the socket says so
         worker.send(json.dumps({"pid": pid, "started": started}).encode())
