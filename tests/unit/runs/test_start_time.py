@@ -12,9 +12,12 @@ import pytest
 from labyard.runs.start_time import start_time
 
 # Its name looks like the end of a name and more fields.
-PROGRAM = (
-    "import ctypes, sys; ctypes.CDLL(None).prctl(15, b'a) R 1 2 (b'); print(flush=True); sys.stdin.read()"
-)
+PROGRAM = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(15, b"a) R 1 2 (b")  # PR_SET_NAME
+print(flush=True)
+sys.stdin.read()
+"""
 
 
 def test_start_time_is_that_of_the_clock_that_nobody_sets() -> None:

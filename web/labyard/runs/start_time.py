@@ -11,7 +11,7 @@ _FIELD = 22  # of /proc/PID/stat, counted from 1; see proc_pid_stat(5)
 
 
 def start_time(pid: int) -> float:
-    """Seconds from the machine's start to that of the process, in hundredths, the same for as long as it lives.
+    """Seconds from the machine's start to that of the process, in hundredths; the same while it lives.
 
     psutil tells it as a time of the day, so a clock that is set makes it another one.
     Raises psutil.NoSuchProcess.
