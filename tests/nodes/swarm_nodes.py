@@ -70,7 +70,7 @@ class SwarmNodes(Machines):
 
     def load_image(self, reference: str) -> None:
         """Put an image of this machine's engine on all nodes."""
-        image = b"".join(self.engine.images.get(reference).save(named=True))
+        image = b"".join(self.engine.images.get(reference).save(named=reference))
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: self.client(name).images.load(image), self.names))
 

@@ -148,9 +148,8 @@ def test_job_that_a_lost_starter_took_is_not_started_directly(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     run = prepare_run(tmp_path, "run", [])
-    (run.folder / "job.json").rename(
-        run.folder / TAKEN_JOB.format(pid=2**22 + 1, started=1.0)
-    )  # no such process
+    no_process = TAKEN_JOB.format(pid=2**22 + 1, started=1.0)
+    (run.folder / "job.json").rename(run.folder / no_process)
     started, child = start_process(run.folder, environment)
     assert (started.find(), child) == (None, None)
 
