@@ -202,6 +202,18 @@ def test_secret_changed_then_new_version_is_used_and_old_one_kept(
     assert "third-password" not in json.dumps(labels)
 
 
+def test_absent_when_the_swarm_has_forgotten_a_container_then_its_volume_goes_all_the_same(
+    engine: docker.DockerClient, stack: str
+) -> None:
+    source = {"services": {"web": service(volumes=["data:/data"])}, "volumes": {"data": {}}}
+    stack_module(stack, source)
+    # What the engine keeps of a task after it was killed.
+    engine.containers.create(IMAGE, "true", labels={LABEL: stack}, volumes=[f"{stack}_data:/data"])
+    stack_module(stack, state="absent", remove_volumes=True)
+    assert own(engine, stack) == NOTHING
+    assert engine.containers.list(all=True, filters={"label": f"{LABEL}={stack}"}) == []
+
+
 def test_absent_then_gone_but_volumes_and_redeployed_at_once(engine: docker.DockerClient, stack: str) -> None:
     source = {"services": {"web": service(volumes=["data:/data"])}, "volumes": {"data": {}}}
     assert stack_module(stack, source).changed

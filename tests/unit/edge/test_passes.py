@@ -49,11 +49,14 @@ def test_pass_when_signed_then_reads_back_until_it_is_too_old(later) -> None:
     assert SIGNER.read_pass(signed) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["", "x", "W10.x.y", "ä", SIGNER.sign_ticket(TICKET), Signer("other").sign_pass(ENTRY)]
-)
+@pytest.mark.parametrize("text", ["", "x", "W10.x.y", "ä"])
 def test_pass_when_it_is_none_of_ours_then_is_none(text: str) -> None:
     assert SIGNER.read_pass(text) is None
+
+
+def test_pass_when_it_is_a_ticket_or_anothers_then_is_none() -> None:
+    assert SIGNER.read_pass(SIGNER.sign_ticket(TICKET)) is None
+    assert SIGNER.read_pass(Signer("other").sign_pass(ENTRY)) is None
 
 
 def test_ticket_when_signed_then_reads_back_until_it_is_too_old(later) -> None:

@@ -186,15 +186,28 @@ def _remove_new_volumes(
     if not names:
         return
     left = set(names) & set(client.volumes(stack))
+    if remove_volumes(client, stack, left, timeout):
+        problems.append(f"volumes {', '.join(sorted(left))} (in use)")
+
+
+def remove_volumes(client: SwarmClient, stack: str, names: Collection[str], timeout: float) -> list[str]:
+    """Remove volumes of this engine, and the ended containers of the stack that hold them.
+
+    The swarm removes those itself, but forgets the ones that it had when its engine was killed.
+
+    :returns: what could not be removed within `timeout` seconds, in words
+    """
+    refused: list[str] = []
 
     def try_all() -> bool:
-        client.remove_ended_containers(stack, left)
-        refused: list[str] = []
-        remove_all(client, [("volume", name, name) for name in sorted(left)], 0, refused)
+        refused.clear()
+        client.remove_ended_containers(stack, names)
+        remove_all(client, [("volume", name, name) for name in sorted(names)], 0, refused)
         return not refused
 
-    if left and not poll(try_all, timeout):
-        problems.append(f"volumes {', '.join(sorted(left))} (in use)")
+    if names:
+        poll(try_all, timeout)
+    return refused
 
 
 def _on_networks(spec: Mapping[str, Any], new_ids: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from .apply import remove_all
+from .apply import remove_all, remove_volumes
 from .client import SwarmClient
 from .errors import StackError
 from .live import LiveStack, identity_of
@@ -86,12 +86,9 @@ def _remove(
     remove_all(client, at_once, min(left(), 10.0), problems)
     if wait or any(kind == "volume" for kind, _, _ in entries):
         lost = wait_until_gone(client, stack, left())
-    remove_all(
-        client,
-        [entry for entry in entries if entry[0] not in {"service", "config", "secret"}],
-        left(),
-        problems,
-    )
+    remove_all(client, [entry for entry in entries if entry[0] == "network"], left(), problems)
+    volumes = [name for kind, name, _ in entries if kind == "volume"]
+    problems += remove_volumes(client, stack, volumes, left())
     if not problems and wait and live.networks and not poll(lambda: not client.networks(stack), left()):
         problems.append("its networks")
     if problems:
