@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 _TOGETHER = ("nodes", "faults", "browser", "oracle")  # folders of tests/ that are one group each
-# The groups that take minutes, longest first: begun last, they would keep one process busy alone.
+# The groups that take minutes: begun last, they would keep one process busy alone. Those that mostly wait
+# come before and between those that use the processors all the time (scale-out, rest, faults).
 _FIRST = (
-    "integration/test_scale_out.py",
-    "faults",
-    "integration/test_console_rest.py",
     "nodes",
+    "integration/test_scale_out.py",
     "integration/test_console_failures.py",
-    "integration/test_scale_out_by_inventory.py",
     "integration/test_notebook_playbook.py",
+    "integration/test_console_rest.py",
     "integration/test_console_modules.py",
+    "faults",
+    "integration/test_scale_out_by_inventory.py",
 )
 
 
