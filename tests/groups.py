@@ -25,7 +25,7 @@ _FIRST = (
 )
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give each test the group of its file or folder; with several processes, the long groups come first."""
     for item in items:

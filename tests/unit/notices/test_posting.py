@@ -21,7 +21,6 @@ from tests.integration.tls_engine import write_certificates
 
 from .receiver import receiving
 
-NOW = datetime.now(UTC)
 BODY = {"type": "command.completed", "data": {"name": "Übung"}}
 HERE = read_networks(["127.0.0.0/8"])
 
@@ -29,7 +28,7 @@ HERE = read_networks(["127.0.0.0/8"])
 def test_message_is_signed_as_the_specification_says() -> None:
     secret = make_secret()
     with receiving() as receiver:
-        assert Poster(HERE).post(receiver.url(), secret, "notice1", BODY, NOW) == 204
+        assert Poster(HERE).post(receiver.url(), secret, "notice1", BODY, datetime.now(UTC)) == 204
     (path, headers, body) = receiver.got[0]
     assert (path, json.loads(body)) == ("/hook?a=1", BODY)
     assert headers["host"] == f"127.0.0.1:{receiver.port}"
@@ -44,7 +43,7 @@ def test_message_is_signed_as_the_specification_says() -> None:
 
 def test_private_address_is_refused_before_anything_is_sent() -> None:
     with receiving() as receiver, pytest.raises(NotSent, match="inside of this network"):
-        Poster().post(receiver.url("localhost"), make_secret(), "n", BODY, NOW)
+        Poster().post(receiver.url("localhost"), make_secret(), "n", BODY, datetime.now(UTC))
     assert receiver.got == []
 
 
@@ -57,7 +56,7 @@ def test_name_is_resolved_once_and_that_address_is_used() -> None:
 
     with receiving() as receiver:
         poster = Poster(HERE, resolver=resolver)
-        poster.post(receiver.url("hooks.test"), make_secret(), "n", BODY, NOW)
+        poster.post(receiver.url("hooks.test"), make_secret(), "n", BODY, datetime.now(UTC))
     assert asked == [("hooks.test", receiver.port)]
     assert receiver.got[0][1]["host"] == f"hooks.test:{receiver.port}"
 
@@ -66,7 +65,7 @@ def test_redirect_is_not_followed() -> None:
     with receiving() as receiver:
         receiver.statuses, receiver.location = [302], receiver.url(path="/elsewhere")
         with pytest.raises(NotSent, match="answered with 302; redirects are not followed") as refused:
-            Poster(HERE).post(receiver.url(), make_secret(), "n", BODY, NOW)
+            Poster(HERE).post(receiver.url(), make_secret(), "n", BODY, datetime.now(UTC))
     assert refused.value.status == 302
     assert len(receiver.got) == 1
 
@@ -75,7 +74,7 @@ def test_error_of_the_receiver_is_told_with_its_status() -> None:
     with receiving() as receiver:
         receiver.statuses = [503]
         with pytest.raises(NotSent, match=r"answered with 503\.") as refused:
-            Poster(HERE).post(receiver.url(), make_secret(), "n", BODY, NOW)
+            Poster(HERE).post(receiver.url(), make_secret(), "n", BODY, datetime.now(UTC))
     assert refused.value.status == 503
 
 
@@ -87,12 +86,15 @@ def test_certificate_of_the_host_is_asked_for(tmp_path: Path) -> None:
 
     with receiving(tmp_path) as receiver:
         trusting = Poster(HERE, tmp_path / "ca.pem", resolver=here)
-        assert trusting.post(receiver.url("engine.test", "https"), make_secret(), "n", BODY, NOW) == 204
+        assert (
+            trusting.post(receiver.url("engine.test", "https"), make_secret(), "n", BODY, datetime.now(UTC))
+            == 204
+        )
         with pytest.raises(NotSent, match="certificate is not trusted"):
-            trusting.post(receiver.url("other.test", "https"), make_secret(), "n", BODY, NOW)
+            trusting.post(receiver.url("other.test", "https"), make_secret(), "n", BODY, datetime.now(UTC))
         with pytest.raises(NotSent, match="certificate is not trusted"):
             Poster(HERE, resolver=here).post(
-                receiver.url("engine.test", "https"), make_secret(), "n", BODY, NOW
+                receiver.url("engine.test", "https"), make_secret(), "n", BODY, datetime.now(UTC)
             )
     assert len(receiver.got) == 1
 
@@ -102,7 +104,9 @@ def test_receiver_that_takes_the_call_and_says_nothing_is_left(scheme: str) -> N
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(NotSent, match=r"longer than 0\.3 s"):
-            Poster(HERE, deadline=0.3).post(f"{scheme}://127.0.0.1:{port}/", make_secret(), "n", BODY, NOW)
+            Poster(HERE, deadline=0.3).post(
+                f"{scheme}://127.0.0.1:{port}/", make_secret(), "n", BODY, datetime.now(UTC)
+            )
 
 
 def test_receiver_that_drips_its_answer_is_cut_off() -> None:
@@ -124,7 +128,11 @@ def test_receiver_that_drips_its_answer_is_cut_off() -> None:
         try:
             with pytest.raises(NotSent, match=r"longer than 0\.5 s"):
                 Poster(HERE, deadline=0.5).post(
-                    f"http://127.0.0.1:{server.getsockname()[1]}/", make_secret(), "n", BODY, NOW
+                    f"http://127.0.0.1:{server.getsockname()[1]}/",
+                    make_secret(),
+                    "n",
+                    BODY,
+                    datetime.now(UTC),
                 )
         finally:
             stop.set()
@@ -135,4 +143,4 @@ def test_nobody_listening_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(NotSent, match=r"127\.0\.0\.1 did not answer: Connection refused"):
-        Poster(HERE).post(f"http://127.0.0.1:{port}/", make_secret(), "n", BODY, NOW)
+        Poster(HERE).post(f"http://127.0.0.1:{port}/", make_secret(), "n", BODY, datetime.now(UTC))
