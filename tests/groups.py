@@ -1,7 +1,6 @@
-"""Which tests stay together when several processes share the work (`pytest -n`), and which come first.
+"""Which files of tests come first when several processes share the work (`pytest -n 3 --dist loadfile`).
 
-A file is one group, because its tests share fixtures that are dear to make. The three nodes and
-their tests are one group altogether: one such swarm at a time is enough for a small machine.
+The tests of a file stay together, because they share fixtures that are dear to make.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_TOGETHER = ("nodes", "faults", "browser", "oracle")  # folders of tests/ that are one group each
-# The groups that take minutes: begun last, they would keep one process busy alone. Those that mostly wait
+# Those that take minutes: begun last, they would keep one process busy alone. Those that mostly wait
 # come before and between those that use the processors all the time (scale-out, rest, faults).
 _FIRST = (
     "nodes",
@@ -25,15 +23,14 @@ _FIRST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each test the group of its file or folder; with several processes, the long groups come first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    """Put the long ones first where several processes share the work."""
     if config.getoption("numprocesses", default=None) or hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _FIRST.index(g) if (g := _group_of(item)) in _FIRST else len(_FIRST))
+        items.sort(
+            key=lambda item: next((n for n, place in enumerate(_FIRST) if _is_in(item, place)), len(_FIRST))
+        )
 
 
-def _group_of(item: pytest.Item) -> str:
-    place = item.path.relative_to(Path(__file__).parent)
-    return place.parts[0] if place.parts[0] in _TOGETHER else str(place)
+def _is_in(item: pytest.Item, place: str) -> bool:
+    return item.path.is_relative_to(Path(__file__).parent / place)
