@@ -96,7 +96,7 @@ test-browser: test-platform test-chromium ## The console as a person sees it, in
 	pytest tests/browser $(ARGS)
 
 # Most tests wait for the swarm; several files at once use the time.
-AT_ONCE ?= -n 3 --dist loadfile
+AT_ONCE ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
