@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
-from argon2 import PasswordHasher
 
-from labyard.accounts import people
 from labyard.accounts.ldap_client import LdapDirectory
 from labyard.accounts.sign_in import Door
 from labyard.app import create_app
@@ -17,6 +15,7 @@ from labyard.migrate import upgrade_tables
 from labyard.models import db
 from labyard.settings import read_settings
 from labyard.settings_directory import DirectorySettings, read_directory
+from tests.services.cheap_passwords import make_passwords_cheap
 from tests.services.slapd_server import SlapdServer
 from tests.unit.conftest import Visitor
 
@@ -25,9 +24,7 @@ PASSWORD = "a password in the directory"
 
 @pytest.fixture(autouse=True)
 def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", cheap)
-    monkeypatch.setattr(people, "_NO_HASH", cheap.hash("no such user"))
+    make_passwords_cheap(monkeypatch)
 
 
 @pytest.fixture

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import PlanSpec
-from labyard.accounts import people
 from labyard.accounts.keys import create_key
 from labyard.accounts.people import create_user
 from labyard.app import create_app
@@ -23,6 +21,7 @@ from labyard.migrate import upgrade_tables
 from labyard.models import Command, State, User, db
 from labyard.models.base import begin_writing
 from labyard.settings import Settings, read_settings
+from tests.services.cheap_passwords import make_passwords_cheap
 
 PASSWORD = "correct horse battery"
 
@@ -42,10 +41,7 @@ class Visitor(FlaskClient):
 
 @pytest.fixture(autouse=True)
 def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real algorithm at its lowest cost: hundreds of people are made in these tests."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", cheap)
-    monkeypatch.setattr(people, "_NO_HASH", cheap.hash("no such user"))
+    make_passwords_cheap(monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,8 +18,7 @@ from labyard.clock import utc_now
 from labyard.commands.retry import retry_command
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
-from labyard.errors import Unavailable
-from labyard.execution import ending, flow, look_after, see_through, see_through_next, start
+from labyard.execution import flow, look_after, see_through, see_through_next, start
 from labyard.execution.place import this_host
 from labyard.models import Command, Run, State, User
 from labyard.models.base import begin_writing
@@ -28,20 +26,6 @@ from labyard.runs.claim import Claim, claim_command
 from tests.conftest import wait_until
 from tests.unit.conftest import make_person
 from tests.unit.execution.plays import Plays
-
-
-@pytest.fixture
-def plays(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plays]:
-    made = Plays()
-    monkeypatch.setattr(start, "start_process", made.start)
-    monkeypatch.setattr(start, "engine", no_engine)
-    monkeypatch.setattr(ending, "engine", no_engine)
-    yield made
-    made.end()
-
-
-def no_engine(_host: str | None) -> Any:
-    raise Unavailable("There is no engine in these tests.")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,12 @@ from labyard.catalog.removal import configuration_for
 from labyard.commands.retry import retry_command
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
-from labyard.errors import InvalidInput, Unavailable
-from labyard.execution import ending, see_through_next, start
+from labyard.errors import InvalidInput
+from labyard.execution import see_through_next
 from labyard.models import Command, Deployment, State, User
 from labyard.models.base import begin_writing
 from tests.unit.conftest import make_person
 from tests.unit.execution.plays import Plays
-
-
-@pytest.fixture
-def plays(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plays]:
-    made = Plays()
-    monkeypatch.setattr(start, "start_process", made.start)
-    monkeypatch.setattr(start, "engine", no_engine)
-    monkeypatch.setattr(ending, "engine", no_engine)
-    yield made
-    made.end()
-
-
-def no_engine(_host: str | None) -> Any:
-    raise Unavailable("There is no engine in these tests.")
 
 
 @pytest.fixture
