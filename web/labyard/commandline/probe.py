@@ -24,8 +24,8 @@ class _Plugin(click.Command):
         try:
             return super().parse_args(context, args)
         except click.UsageError as error:
-            error.exit_code = UNKNOWN
-            raise
+            error.show()
+            context.exit(UNKNOWN)
 
 
 @click.command(cls=_Plugin, name="probe")
