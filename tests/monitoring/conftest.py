@@ -56,7 +56,11 @@ _PLAY = [
         "vars": {
             "__monitoring_image": {"image": "labyard/monitoring:0"},
             "__monitoring_temporary": {"path": "/dev/shm/x"},
-            "made": {"compose": "{{ __monitoring_compose }}", "secrets": "{{ __monitoring_secret_texts }}"},
+            "made": {
+                "compose": "{{ __monitoring_compose }}",
+                "secrets": "{{ __monitoring_secret_texts }}",
+                "probe": "{{ __monitoring_probe_line }}",
+            },
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         },
         "tasks": [
@@ -75,10 +79,11 @@ _PLAY = [
 
 @dataclass(frozen=True)
 class Made:
-    """The stack as data, and the texts of its secrets."""
+    """The stack as data, the texts of its secrets, and the line that runs the probe."""
 
     compose: dict[str, Any]
     secrets: dict[str, str]
+    probe: str
 
     def config(self, name: str) -> str:
         """The text of a config."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.labyard.platform.plugins.module_utils._stack.compose import load_stack
+from ansible_collections.labyard.platform.plugins.module_utils._stack.convert import Naming
 from labyard.status import Thresholds
 from tests.conftest import REPOSITORY
 from tests.integration.debian_programs import ensure_program
@@ -75,6 +78,37 @@ def test_alertmanager_when_configured_then_it_takes_it(full: Made, tmp_path: Pat
     subprocess.run([program, "check-config", str(tmp_path / "alertmanager.yml")], check=True)
     alerting = yaml.safe_load(full.config("prometheus"))["alerting"]["alertmanagers"]
     assert alerting[0]["static_configs"][0]["targets"] == ["labyard-monitoring_alertmanager:9093"]
+
+
+@pytest.mark.parametrize("which", ["full", "bare"])
+def test_stack_when_read_then_swarm_stack_knows_all_of_it(
+    request: pytest.FixtureRequest, which: str, tmp_path: Path
+) -> None:
+    made: Made = request.getfixturevalue(which)
+    compose = copy.deepcopy(made.compose)
+    for name, secret in compose["secrets"].items():
+        secret["file"] = str(tmp_path / name)
+        (tmp_path / name).write_text(made.secrets[name])
+    stack, warnings = load_stack([compose], Naming("labyard-monitoring"), variables=None, unsupported="error")
+    assert warnings == []
+    assert set(stack.secrets) == {f"labyard-monitoring_{name}" for name in made.secrets}
+    nodes = stack.services["labyard-monitoring_nodes"]
+    assert nodes["TaskTemplate"]["ContainerSpec"]["Hostname"] == "{{.Node.Hostname}}"
+    for name, service in stack.services.items():
+        wanted = {"labyard-monitoring_default"}
+        if which == "full" and name.endswith(("_prometheus", "_parts")):
+            wanted.add("labyard_edge")
+        assert {network["Target"] for network in service["TaskTemplate"]["Networks"]} == wanted, name
+
+
+def test_probe_when_scheduled_then_one_line_of_cron(make: Callable[..., Made]) -> None:
+    made = make(monitoring_probe_options=["-p", "environment=50%", "--warning", "30"])
+    assert made.probe == (
+        "LABYARD_CREDENTIALS=/etc/labyard/probe.json flock --nonblock /run/lock/labyard-monitoring-probe "
+        "/opt/labyard/venv/bin/labyard probe --service notebook "
+        "--textfile /var/lib/labyard/metrics/labyard-monitoring-probe.prom "
+        "-p environment=50\\% --warning 30 >/dev/null"
+    )
 
 
 def test_flags_when_made_then_the_programs_know_them(full: Made) -> None:
