@@ -96,7 +96,7 @@ def test_stack_when_read_then_swarm_stack_knows_all_of_it(
     assert nodes["TaskTemplate"]["ContainerSpec"]["Hostname"] == "{{.Node.Hostname}}"
     for name, service in stack.services.items():
         wanted = {"labyard-monitoring_default"}
-        if which == "full" and name.endswith(("_prometheus", "_parts")):
+        if which == "full" and name.endswith("_prometheus"):
             wanted.add("labyard_edge")
         assert {network["Target"] for network in service["TaskTemplate"]["Networks"]} == wanted, name
 
@@ -113,7 +113,7 @@ def test_probe_when_scheduled_then_one_line_of_cron(make: Callable[..., Made]) -
 
 def test_flags_when_made_then_the_programs_know_them(full: Made) -> None:
     for service in full.compose["services"].values():
-        program = service["command"][0]
+        program = service["command"][0].replace("start-monitoring", "prometheus")
         if program == "python3":
             continue
         packages = {"prometheus": "prometheus"}
@@ -144,7 +144,7 @@ def test_exporters_when_made_then_the_swarm_tells_them_their_node(full: Made) ->
     ("variables", "words"),
     [
         ({"monitoring_port": 9090}, "Set monitoring_users"),
-        ({"monitoring_networks": ["labyard_edge"]}, "runs a notebook in one of labyard_edge"),
+        ({"monitoring_networks": ["labyard_edge"]}, "runs something in one of the networks labyard_edge"),
         ({"monitoring_users": {"ops": "secret"}}, "as bcrypt has them"),
         ({"monitoring_parts": [{"name": "x"}]}, "Wrong: x"),
         ({"monitoring_parts": [{"name": "Bad Name", "url": "http://x/"}]}, "Wrong: Bad Name"),
