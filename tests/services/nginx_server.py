@@ -41,7 +41,7 @@ class NginxServer(ServerProcess):
     def __init__(self, console: str, secret: str, resolver: str, **settings: Any) -> None:
         self._program = ensure_program("nginx", "nginx-light", "nginx")
         super().__init__("nginx", "www-data")
-        self.http_port, self.health_port = free_port(), free_port()
+        self.http_port, self.health_port, self.figures_port = free_port(), free_port(), free_port()
         self.ca = self._write_certificate()
         self._write("proof.conf", f'map "" $labyard_proof {{ default "{secret}"; }}\n')
         defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
@@ -56,6 +56,7 @@ class NginxServer(ServerProcess):
                 "http": f"127.0.0.1:{self.http_port}",
                 "https": f"127.0.0.1:{self.port}",
                 "health": f"127.0.0.1:{self.health_port}",
+                "figures": f"127.0.0.1:{self.figures_port}",
             },
             "__ingress_port_suffix": f":{self.port}",
         }

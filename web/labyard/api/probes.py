@@ -34,4 +34,5 @@ def readyz() -> Any:
 @blueprint.output({}, content_type="text/plain")
 @blueprint.doc(summary="Figures for Prometheus")
 def metrics() -> Response:
-    return Response(prometheus_text(session()), content_type="text/plain; version=0.0.4; charset=utf-8")
+    text = prometheus_text(session(), command_limit=context().settings.command_limit)
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

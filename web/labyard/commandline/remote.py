@@ -10,6 +10,7 @@ from .deployments import deployments
 from .operations import audit, orphans, workers
 from .people import keys, projects, users, whoami
 from .plans import configurations, plans
+from .probe import probe_command
 from .services import access, createservice, deleteservice, deployservice, listservices
 from .webhooks import webhooks
 
@@ -31,5 +32,6 @@ REMOTE: tuple[click.Command, ...] = (
     orphans,
     workers,
     audit,
+    probe_command,
     completion,
 )

@@ -52,8 +52,17 @@ def save_nodes(session: Session, seen: Sequence[Mapping[str, Any]], clock: Clock
         node = known.get(about["ID"]) or Node(id=about["ID"])
         node.hostname, node.cpus, node.memory = room.hostname, room.cpus, room.memory
         node.generic, node.attributes, node.seen_at = dict(room.generic), dict(room.attributes), now
+        node.state = str((about.get("Status") or {}).get("State") or "unknown")
+        node.availability = str((about.get("Spec") or {}).get("Availability") or "")
+        node.manager = _manager_of(about)
         session.add(node)
     session.execute(delete(Node).where(Node.id.not_in([about["ID"] for about in seen])))
+
+
+def _manager_of(node: Mapping[str, Any]) -> str:
+    """leader, reachable or unreachable; empty for a worker."""
+    status = node.get("ManagerStatus") or {}
+    return "leader" if status.get("Leader") else str(status.get("Reachability") or "")
 
 
 def read_room(node: Mapping[str, Any]) -> Room:

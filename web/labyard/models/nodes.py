@@ -14,7 +14,7 @@ from .base import db, utc_column
 
 
 class Node(db.Model):
-    """A machine of the swarm and what it has; whether it is up now does not matter here."""
+    """A machine of the swarm and what it has. What fits is judged by all of them, up or not."""
 
     __tablename__ = "nodes"
 
@@ -25,4 +25,14 @@ class Node(db.Model):
     generic: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)  # generic resources, GPUs among them
     # What constraints ask for: {"node.role": "manager", "node.labels.disk": "ssd", ...}.
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    state: Mapped[str] = mapped_column(String(16), default="")  # ready, down, disconnected or unknown
+    availability: Mapped[str] = mapped_column(String(16), default="")  # active, pause or drain
+    manager: Mapped[str] = mapped_column(
+        String(16), default=""
+    )  # leader, reachable, unreachable; "": a worker
     seen_at: Mapped[datetime] = utc_column(default=utc_now)
+
+    @property
+    def up(self) -> bool:
+        """Whether it answers: ready and, where it is a manager, reachable for the others."""
+        return self.state == "ready" and self.manager != "unreachable"

@@ -15,6 +15,7 @@ def register(app: APIFlask) -> None:
         phases,
         profile,
         sign_in,
+        status,
         volumes,
         words,
     )
