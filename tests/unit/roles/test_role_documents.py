@@ -11,7 +11,17 @@ from .role_table import ROLES, entry_points, platform_roles, render_table, table
 
 PLATFORM = [
     ROLES / name
-    for name in ("certificates", "console", "directory", "docker_engine", "image", "ingress", "swarm")
+    for name in (
+        "backup",
+        "certificates",
+        "console",
+        "directory",
+        "docker_engine",
+        "image",
+        "ingress",
+        "restore",
+        "swarm",
+    )
 ]
 
 
