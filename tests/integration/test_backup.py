@@ -243,6 +243,7 @@ def test_forget_when_one_part_is_named_then_nothing_of_it_is_left(house: House) 
 
 
 def test_repository_when_reached_by_sftp_then_it_is_used_all_the_same(tmp_path: Path) -> None:
+    ensure_program("sshd", "openssh-server", "ssh")  # its package brings the server for sftp
     make_database(tmp_path / "labyard.db")
     house = House(tmp_path, repository=f"sftp:backup@store.example.org:{tmp_path}/far")
     house.further = {

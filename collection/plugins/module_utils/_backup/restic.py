@@ -148,26 +148,29 @@ class Restic:
 
 def read_environment(settings: Settings) -> dict[str, str]:
     """The variables for restic: place, password, and those in the environment file."""
-    given: dict[str, str] = {}
-    if settings.environment_file:
-        try:
-            text = Path(settings.environment_file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise BackupError(f"{settings.environment_file} cannot be read ({error.strerror}).") from error
-        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        given = {name.strip(): value for name, _, value in (line.partition("=") for line in lines)}
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RESTIC_")}
     own = {
         "RESTIC_REPOSITORY": settings.repository,
         "RESTIC_PASSWORD_FILE": str(settings.password_file),
         "RESTIC_CACHE_DIR": str(settings.state / "cache"),
     }
-    return {**kept, **given, **own}
+    return {**kept, **_given_variables(settings), **own}
 
 
 def names_for_restic(settings: Settings) -> list[str]:
     """Names of the variables that restic needs where it does not inherit them."""
-    return sorted(set(read_environment(settings)) - set(os.environ) | _OWN)
+    return sorted(_OWN | set(_given_variables(settings)))
+
+
+def _given_variables(settings: Settings) -> dict[str, str]:
+    if not settings.environment_file:
+        return {}
+    try:
+        text = Path(settings.environment_file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise BackupError(f"{settings.environment_file} cannot be read ({error.strerror}).") from error
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {name.strip(): value for name, _, value in (line.partition("=") for line in lines)}
 
 
 _OWN = {"RESTIC_REPOSITORY", "RESTIC_PASSWORD_FILE", "RESTIC_CACHE_DIR"}
