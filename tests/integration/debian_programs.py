@@ -14,7 +14,7 @@ import pytest
 _NO_START = Path("/usr/sbin/policy-rc.d")
 
 
-def ensure_program(name: str, package: str, service: str) -> str:
+def ensure_program(name: str, package: str, service: str = "") -> str:
     """The path of a program, from Debian's package where it is missing; its service is not started."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     if shutil.which(name, path=path) is None:
@@ -25,7 +25,8 @@ def ensure_program(name: str, package: str, service: str) -> str:
                 capture_output=True,
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             )
-        subprocess.run(["update-rc.d", service, "disable"], check=True, capture_output=True)
+        if service:
+            subprocess.run(["update-rc.d", service, "disable"], check=True, capture_output=True)
     found = shutil.which(name, path=path)
     assert found, f"{package} has no program {name}"
     return found

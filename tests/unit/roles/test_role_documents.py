@@ -12,6 +12,7 @@ from .role_table import ROLES, entry_points, platform_roles, render_table, table
 PLATFORM = [
     ROLES / name
     for name in (
+        "backup",
         "certificates",
         "console",
         "directory",
@@ -19,6 +20,7 @@ PLATFORM = [
         "image",
         "ingress",
         "monitoring",
+        "restore",
         "swarm",
     )
 ]
