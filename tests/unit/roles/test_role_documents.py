@@ -20,6 +20,7 @@ PLATFORM = [
         "image",
         "ingress",
         "monitoring",
+        "preflight",
         "restore",
         "swarm",
     )
