@@ -15,11 +15,13 @@ PLATFORM = [
         "backup",
         "certificates",
         "console",
+        "database",
         "directory",
         "docker_engine",
         "image",
         "ingress",
         "monitoring",
+        "queue",
         "restore",
         "swarm",
     )
