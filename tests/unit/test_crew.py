@@ -49,3 +49,36 @@ def test_work_when_a_take_fails_then_gives_its_place_back() -> None:
     except ValueError:
         crew.work()
     assert outcomes == []
+
+
+class OneInHand:
+    """A crew of two with one command in hand, which ends when it is let go on."""
+
+    def __init__(self) -> None:
+        self.entered, self.go_on = threading.Event(), threading.Event()
+        self.taken = 0
+        self.crew = Crew(2, self._take_next)
+        self.crew.call()
+        assert self.entered.wait(30)
+
+    def _take_next(self) -> bool:
+        self.taken += 1
+        self.entered.set()
+        return self.go_on.wait(30)
+
+
+def test_finish_when_a_command_is_in_hand_then_waits_for_it_and_takes_no_other() -> None:
+    hand = OneInHand()
+    finished: list[bool] = []
+    waiter = threading.Thread(target=lambda: finished.append(hand.crew.finish(30)))
+    waiter.start()
+    hand.go_on.set()
+    waiter.join(30)
+    hand.crew.work()
+    assert (finished, hand.taken) == ([True], 1)
+
+
+def test_finish_when_a_command_goes_on_too_long_then_says_so() -> None:
+    hand = OneInHand()
+    assert not hand.crew.finish(0)
+    hand.go_on.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 
 
@@ -15,7 +16,9 @@ class Crew:
     """
 
     def __init__(self, size: int, take_next: Callable[[], bool]):
+        self._size = size
         self._take_next = take_next
+        self._leaving = False
         self._places = threading.BoundedSemaphore(size)
         self._calls = itertools.count(1)
         self._last_call = 0
@@ -26,7 +29,7 @@ class Crew:
         while self._places.acquire(blocking=False):
             try:
                 seen = self._last_call
-                while self._take_next():
+                while not self._leaving and self._take_next():
                     pass
             finally:
                 self._places.release()
@@ -37,3 +40,14 @@ class Crew:
     def call(self) -> None:
         """Work in a thread of its own, if there is a place."""
         threading.Thread(target=self.work, name="crew", daemon=True).start()
+
+    def finish(self, seconds: float) -> bool:
+        """Take nothing any more, and wait so long for what is in hand; whether nothing is left then.
+
+        There is no way back: the hands are kept.
+        """
+        self._leaving = True
+        deadline = time.monotonic() + seconds
+        return all(
+            self._places.acquire(timeout=max(0.0, deadline - time.monotonic())) for _ in range(self._size)
+        )

@@ -62,8 +62,12 @@ def worker_name() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}"
 
 
-def run_worker(app: Flask, concurrency: int) -> None:
-    """Serve the queue, `concurrency` commands at a time, until the process is told to end."""
+def run_worker(app: Flask, concurrency: int, finish_within: float = 0) -> None:
+    """Serve the queue, `concurrency` commands at a time, until the process is told to end.
+
+    It then takes nothing new and waits up to `finish_within` seconds for what it has in hand: where runs
+    end with it, as in a container. Runs that outlive it are taken over by the next worker of this host.
+    """
     settings = context(app).settings
     warm_up(play_environment(settings))
     queue = open_queue(settings)
@@ -89,6 +93,8 @@ def run_worker(app: Flask, concurrency: int) -> None:
     if settings.directory is not None:
         _repeat(app, "people", settings.directory.sync_minutes * _MINUTE, look_at_people)
     Consumer(queue, workers=concurrency, periodic=False, initial_delay=0.05, max_delay=0.25).run()
+    if finish_within and not crew.finish(finish_within):
+        log.warning("what is in hand has not ended within %s s: others will do it again", finish_within)
     with app.app_context():
         _once("farewell", lambda: say_farewell(name))
 

@@ -10,24 +10,30 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from labyard.clock import Clock, utc_now
-from labyard.errors import Conflict, NotFound, Unauthorized
+from labyard.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from labyard.models import ApiKey, User
 
 _PREFIX = "lyk_"
+_SHORTEST = 43  # characters after the prefix: 256 bits
 
 
-def create_key(session: Session, user: User, name: str, expires_at: datetime | None = None) -> str:
+def create_key(
+    session: Session, user: User, name: str, expires_at: datetime | None = None, text: str | None = None
+) -> str:
     """A new key of `user` under `name`; the text returned can never be read again.
 
-    Raises Conflict if the person has a living key of that name.
+    The text is made here unless one is given. Raises Conflict if the person has a living key of that
+    name, InvalidInput if a text that was given is none of a key.
     """
+    if text is not None and not (text.startswith(_PREFIX) and len(text) >= len(_PREFIX) + _SHORTEST):
+        raise InvalidInput(f"A key is {_PREFIX} and {_SHORTEST} or more random characters.")
     old = session.scalar(select(ApiKey).where(ApiKey.user_id == user.id, ApiKey.name == name))
     if old is not None and old.revoked_at is None:
         raise Conflict(f"{user.username} has a key {name} already: revoke it or choose another name.")
     if old is not None:
         session.delete(old)
         session.flush()
-    key = _PREFIX + secrets.token_urlsafe(32)
+    key = text or _PREFIX + secrets.token_urlsafe(32)
     session.add(ApiKey(user_id=user.id, name=name, key_hash=_hash(key), expires_at=expires_at))
     session.flush()
     return key

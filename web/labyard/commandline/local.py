@@ -66,14 +66,21 @@ def _has_control_socket() -> bool:
 @click.option(
     "--concurrency", default=4, show_default=True, type=click.IntRange(min=1), help="Commands at a time."
 )
-def worker(concurrency: int) -> None:
+@click.option(
+    "--finish-within",
+    default=0,
+    metavar="SECONDS",
+    type=click.IntRange(min=0),
+    help="Told to end, take nothing new and wait so long for what is in hand. 0: runs go on alone.",
+)
+def worker(concurrency: int, finish_within: int) -> None:
     """Run commands, in the foreground."""
     from labyard.app import create_app
     from labyard.worker import run_worker
 
     _keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    run_worker(create_app(), concurrency)
+    run_worker(create_app(), concurrency, finish_within)
 
 
 @click.group("db")
@@ -213,7 +220,8 @@ def user_sync(force: bool) -> None:
 @click.option("--credentials", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--url", required=True, help="The console's address, for the credentials file.")
 @click.option("--username", default="admin", show_default=True)
-def ensure_admin(credentials: Path, url: str, username: str) -> None:
+@click.option("--given", is_flag=True, help="Take password and key from the file, which is there already.")
+def ensure_admin(credentials: Path, url: str, username: str, given: bool) -> None:
     """Make the first admin, with a random password and a key, in the CREDENTIALS file (0600)."""
     from labyard.accounts.keys import create_key
     from labyard.accounts.people import create_user, find_user
@@ -222,17 +230,26 @@ def ensure_admin(credentials: Path, url: str, username: str) -> None:
         if find_user(session, username) is not None:
             click.echo("unchanged")
             return
-        password = secrets.token_urlsafe(18)
+        known = _read_credentials(credentials) if given else {}
+        password = known.get("password") or secrets.token_urlsafe(18)
         person = create_user(session, username, password, is_admin=True)
-        document = {
-            "url": url,
-            "username": username,
-            "password": password,
-            "api_key": create_key(session, person, "first"),
-        }
-        credentials.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(credentials, json.dumps(document, indent=2) + "\n")
+        key = create_key(session, person, "first", text=known.get("api_key"))
+        if not given:
+            document = {"url": url, "username": username, "password": password, "api_key": key}
+            credentials.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(credentials, json.dumps(document, indent=2) + "\n")
     click.echo(f"changed: {username} was made")
+
+
+def _read_credentials(path: Path) -> dict[str, str]:
+    """Password and key of the file; raises ClickException if it has not both."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(document[name]) for name in ("password", "api_key")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise click.ClickException(
+            f"{path} must be readable JSON with password and api_key ({type(error).__name__}: {error})."
+        ) from error
 
 
 @click.group()
