@@ -1,7 +1,7 @@
 """The nodes without pytest, for playbooks: `python -m tests.nodes.command start FOLDER`, and `stop FOLDER`.
 
 `start` prints a JSON object: `nodes`, addresses by name, and `connection`, the manager's engine as options of
-a module; with `--bare`, `inventory` in its place. The nodes stay when it has ended; `stop` removes them, and
+a module; with `--bare` and `--hosts`, `inventory` in its place. The nodes stay when it has ended; `stop` removes them, and
 so does the next `start`.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 import docker
 
 from tests.integration.stack_helpers import ensure_image
+from tests.nodes.hosts import Hosts
 from tests.nodes.machines import Machines
 from tests.nodes.swarm_nodes import SwarmNodes
 
@@ -29,9 +30,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="for keys and certificates")
     parser.add_argument("--group", default="molecule", help="nodes of other groups are left alone")
     parser.add_argument("--bare", action="store_true", help="machines without an engine, for Ansible by ssh")
+    parser.add_argument("--hosts", action="store_true", help="the same with an engine that does not run yet")
     given = parser.parse_args()
     engine = docker.from_env(timeout=60)
-    kind: type[Machines] = Machines if given.bare else SwarmNodes
+    kind: type[Machines] = Hosts if given.hosts else Machines if given.bare else SwarmNodes
     nodes = kind(engine, given.folder, group=given.group, owner=NOBODY)
     if given.action == "stop":
         nodes.stop()

@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parent / "image"
 
 
 def ensure_node_image(engine: docker.DockerClient, stage: str) -> str:
-    """The image of a `stage` of image/Dockerfile (bare or engine), built where it is missing.
+    """The image of a `stage` of image/Dockerfile (bare, engine or host), built where it is missing.
 
     What was built is kept: the next run takes it as it is, until the Dockerfile or the base image changes.
     """

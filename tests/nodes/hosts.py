@@ -1,0 +1,30 @@
+"""Hosts for a platform: machines with an engine that is installed and does not run, reached by ssh."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from tests.nodes.machines import CONTROL_GROUPS, Machines
+
+
+class Hosts(Machines):
+    """Machines that a playbook makes a platform of. Images can be put on them, which saves making them."""
+
+    stage = "host"
+
+    def inventory(self) -> dict[str, Any]:
+        """The machines for Ansible, with what an engine in a container needs to be told."""
+        found = super().inventory()
+        for name, host in found["all"]["hosts"].items():
+            host["docker_engine_arguments"] = [f"--cgroup-parent=/{CONTROL_GROUPS}/{self.prefix}-{name}"]
+        return found
+
+    def load_images(self, node: str, references: Sequence[str]) -> None:
+        """Put images of this machine's engine, with these names, on a node whose engine runs."""
+        save = subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE)
+        container = f"{self.prefix}-{node}"
+        load = ["docker", "exec", "--interactive", container, "docker", "load", "--quiet"]
+        subprocess.run(load, stdin=save.stdout, check=True, capture_output=True)
+        assert save.wait() == 0, "docker save failed"
