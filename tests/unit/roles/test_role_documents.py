@@ -23,6 +23,7 @@ PLATFORM = [
         "monitoring",
         "preflight",
         "queue",
+        "registry",
         "restore",
         "swarm",
     )
