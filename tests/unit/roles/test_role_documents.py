@@ -19,6 +19,7 @@ PLATFORM = [
         "docker_engine",
         "image",
         "ingress",
+        "jupyterhub",
         "monitoring",
         "restore",
         "swarm",
