@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import requests
@@ -24,6 +25,15 @@ def compute(base_url: str, token: str, code: str, *, cookie: str = "", ca: str |
     With a `cookie` in place of a token, as a browser behind the ingress, whose authority is in the file `ca`.
     Raises AssertionError with the kernel's words if the code fails.
     """
+    with open_kernel(base_url, token, cookie=cookie, ca=ca) as channel:
+        return ask(channel, code)
+
+
+@contextmanager
+def open_kernel(
+    base_url: str, token: str, *, cookie: str = "", ca: str | None = None
+) -> Iterator[websocket.WebSocket]:
+    """A connection to a new kernel, which ends with it; `ask` sends code over it."""
     kernels = f"{base_url}/api/kernels"
     who = {"Cookie": cookie} if cookie else _who(token)
     with requests.Session() as session:
@@ -32,35 +42,39 @@ def compute(base_url: str, token: str, code: str, *, cookie: str = "", ca: str |
         answer = session.post(kernels, json={"name": "python3"}, timeout=SECONDS_TO_ANSWER)
         answer.raise_for_status()
         kernel = answer.json()["id"]
+        url = f"{kernels}/{kernel}/channels".replace("http", "ws", 1)
+        trust = {"ca_certs": ca} if ca else None
         try:
-            return _run(f"{kernels}/{kernel}/channels".replace("http", "ws", 1), who, code, ca)
+            with closing(
+                websocket.create_connection(url, SECONDS_TO_ANSWER, header=who, sslopt=trust)
+            ) as channel:
+                yield channel
         finally:
             session.delete(f"{kernels}/{kernel}", timeout=10).raise_for_status()
 
 
-def _who(token: str) -> dict[str, str]:
-    return {"Authorization": f"token {token}"}
-
-
-def _run(url: str, who: dict[str, str], code: str, ca: str | None) -> str:
+def ask(channel: websocket.WebSocket, code: str) -> str:
+    """Run `code` in the kernel at the other end of `channel`, as `compute` does."""
     request = _execute_request(code)
     printed: list[str] = []
-    trust = {"ca_certs": ca} if ca else None
-    with closing(websocket.create_connection(url, SECONDS_TO_ANSWER, header=who, sslopt=trust)) as channel:
-        channel.send(json.dumps(request))
-        while True:
-            message = json.loads(channel.recv())
-            if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "stream":
-                printed.append(content["text"])
-            elif kind == "execute_result":
-                printed.append(content["data"]["text/plain"])
-            elif kind == "error":
-                raise AssertionError(f"{content['ename']}: {content['evalue']}")
-            elif kind == "status" and content["execution_state"] == "idle":
-                return "".join(printed)
+    channel.send(json.dumps(request))
+    while True:
+        message = json.loads(channel.recv())
+        if message["parent_header"].get("msg_id") != request["header"]["msg_id"]:
+            continue
+        kind, content = message["msg_type"], message["content"]
+        if kind == "stream":
+            printed.append(content["text"])
+        elif kind == "execute_result":
+            printed.append(content["data"]["text/plain"])
+        elif kind == "error":
+            raise AssertionError(f"{content['ename']}: {content['evalue']}")
+        elif kind == "status" and content["execution_state"] == "idle":
+            return "".join(printed)
+
+
+def _who(token: str) -> dict[str, str]:
+    return {"Authorization": f"token {token}"}
 
 
 def _execute_request(code: str) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,6 @@ import yaml
 
 from tests.conftest import (
     PLAN,
-    REPOSITORY,
-    SCRIPTS,
     RunningConsole,
     console_environment,
     free_port,
@@ -32,6 +28,7 @@ from tests.services.nginx_server import APPS, DOMAIN
 
 from .edge_house import Browser, lead_names_here
 from .jupyter import compute
+from .role_plays import play, role, write_inventory
 
 SMALL = {"cpu_limit": 0.5, "memory_limit": 512}
 
@@ -56,31 +53,6 @@ class Platform:
     def origin(self, deployment: str) -> str:
         """Where a deployment is."""
         return f"https://{deployment}.{self.console.environment['LABYARD_EDGE_DOMAIN']}"
-
-
-def play(folder: Path, variables: dict[str, Any], *roles: Any) -> str:
-    """Run roles on this machine's swarm; what Ansible says."""
-    book = [{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": list(roles)}]
-    path = folder / "play.yml"
-    path.write_text(yaml.safe_dump(book), encoding="utf-8")
-    done = subprocess.run(
-        [str(SCRIPTS / "ansible-playbook"), "-i", str(folder / "inventory"), str(path)],
-        cwd=REPOSITORY,
-        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return done.stdout
-
-
-def role(name: str, **options: Any) -> dict[str, Any]:
-    """A task that runs a role of ours."""
-    tasks_from = options.pop("tasks_from", "main")
-    wanted = {"name": f"labyard.platform.{name}", "tasks_from": tasks_from}
-    return {"name": f"Run {name}", "ansible.builtin.include_role": wanted, "vars": options}
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +98,7 @@ def platform(
 def _console(folder: Path, variables: dict[str, Any], url: str, database: dict[str, str]) -> RunningConsole:
     """A console whose notebooks are proxied; not started yet."""
     domain = f"{APPS}:{variables['ingress_https_port']}"
-    inventory = folder / "inventory"
-    (inventory / "group_vars").mkdir(parents=True)
-    here = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    managers = {"hosts": {"localhost": here}}
-    (inventory / "hosts.yml").write_text(yaml.safe_dump({"swarm_managers": managers}))
+    inventory = write_inventory(folder)
     settings = {
         "labyard_edge_mode": "proxied",
         "notebook_apps_domain": domain,

@@ -1,8 +1,8 @@
 """The nodes without pytest, for playbooks: `python -m tests.nodes.command start FOLDER`, and `stop FOLDER`.
 
 `start` prints a JSON object: `nodes`, addresses by name, and `connection`, the manager's engine as options of
-a module; with `--bare` and `--hosts`, `inventory` in its place. The nodes stay when it has ended; `stop` removes them, and
-so does the next `start`.
+a module; with `--bare` and `--hosts`, `inventory` in its place. The nodes stay when it has ended; `stop`
+removes them, and so does the next `start`.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ class NginxServer(ServerProcess):
             "ingress_domain": DOMAIN,
             "ingress_apps_domain": APPS,
             "ingress_console": console,
+            "ingress_sites": [],
             "ingress_resolver": resolver,
             "ingress_resolve_seconds": 1,
         }

@@ -20,6 +20,7 @@ PLATFORM = [
         "docker_engine",
         "image",
         "ingress",
+        "jupyterhub",
         "monitoring",
         "preflight",
         "queue",

@@ -12,17 +12,19 @@ c = get_config()  # noqa: F821 - given by traitlets when it reads this file
 
 SECONDS_PER_MINUTE = 60
 
-c.IdentityProvider.token = (
-    Path(os.environ.get("LABYARD_TOKEN_FILE", "/run/secrets/token")).read_text(encoding="utf-8").strip()
-)
+# Set by a hub, which then says who may enter, and where the server listens.
+if "JUPYTERHUB_SERVICE_URL" not in os.environ:
+    c.IdentityProvider.token = (
+        Path(os.environ.get("LABYARD_TOKEN_FILE", "/run/secrets/token")).read_text(encoding="utf-8").strip()
+    )
+    c.ServerApp.ip = "0.0.0.0"  # noqa: S104 - inside a container; the service decides what is published
+    c.ServerApp.port = 8888
+    c.ServerApp.base_url = os.environ.get("LABYARD_BASE_URL", "/")
 
-c.ServerApp.ip = "0.0.0.0"  # noqa: S104 - inside a container; the service decides what is published
-c.ServerApp.port = 8888
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False
 c.ServerApp.allow_remote_access = True
 c.ServerApp.root_dir = str(Path.home())
-c.ServerApp.base_url = os.environ.get("LABYARD_BASE_URL", "/")
 c.ServerApp.terminals_enabled = True
 
 # Minutes without activity after which kernels and terminals end, and then the
