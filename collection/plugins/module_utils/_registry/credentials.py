@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import subprocess
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def _from_basic(key: str, encoded: str, path: Path) -> Credentials | None:
         return None
     try:
         username, _, password = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RegistryError(
             f"{path} holds something for {key} that is no password: log in there anew."
         ) from error
