@@ -55,7 +55,9 @@ def _configure_hub(c: Any, given: Given) -> None:
     hub.cleanup_servers = False
     hub.cleanup_proxy = False
     # How often activity, and the routes of the proxy, are looked at.
-    hub.last_activity_interval = 60
+    hub.last_activity_interval = 15
+    # A proxy that was replaced has another address at once.
+    c.JupyterHubHTTPClient.connector_options = {"use_dns_cache": False}
     hub.tornado_settings = {"slow_spawn_timeout": 0, "headers": {"Referrer-Policy": "same-origin"}}
 
 
