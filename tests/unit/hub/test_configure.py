@@ -129,7 +129,11 @@ def test_oidc_when_configured_then_groups_decide() -> None:
         ("postgresql://hub@db/hub", "p@ss/w:rd", "postgresql+psycopg://hub:p%40ss%2Fw%3Ard@db/hub"),
         (
             "postgresql://hub@db/hub?sslmode=verify-full", "x",
-            "postgresql+psycopg://hub:x@db/hub?sslmode=verify-full",
+            "postgresql+psycopg://hub:x@db/hub?sslmode=verify-full&sslrootcert=%2Fetc%2Fjupyterhub%2Fca.crt",
+        ),
+        (
+            "postgresql://hub@db/hub?sslmode=verify-ca&sslrootcert=system", "",
+            "postgresql+psycopg://hub@db/hub?sslmode=verify-ca&sslrootcert=system",
         ),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from .given import Given
+from .given import AUTHORITIES, Given
 from .profiles import read_profiles
 from .service import Ground
 from .sign_in import configure_sign_in
@@ -26,10 +26,15 @@ def configure(c: Any, given: Given) -> None:
 
 
 def database_url(url: str, password: str) -> str:
-    """Where the hub keeps its state, with its password and the driver that is installed."""
+    """Where the hub keeps its state, with its password and the driver that is installed.
+
+    PostgreSQL's client trusts no authority by itself: where it is to verify one, it is ours.
+    """
     place = make_url(url)
     if place.get_backend_name() == "postgresql":
         place = place.set(drivername="postgresql+psycopg")
+        if str(place.query.get("sslmode", "")).startswith("verify") and "sslrootcert" not in place.query:
+            place = place.update_query_dict({"sslrootcert": str(AUTHORITIES)})
     if password:
         place = place.set(password=password)
     return place.render_as_string(hide_password=False)
