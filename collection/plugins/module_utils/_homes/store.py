@@ -48,7 +48,7 @@ class Store:
 
     def base_mount(self, target: str) -> dict[str, Any]:
         """The mount of the folder in which all homes lie, as the Engine API has it."""
-        base = {key: _END.sub("", text) or "/" for key, text in self.options}
+        base = {key: _END.sub("", text) or "/" if PLACE in text else text for key, text in self.options}
         return {
             "Type": "volume",
             "Source": self.base_volume,

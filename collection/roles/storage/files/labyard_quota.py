@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Give each home a limit, as a project quota of XFS (see xfs_quota(8)): `labyard-quota SETTINGS`.
 
-SETTINGS is a JSON file: `folder` of homes, `limit` in MiB, and `exceptions`, MiB by name of a home. Which home is
-which project, with which limit, is noted in `.labyard-projects` in the folder, so that a second run has nothing
-to do. It prints a line for each limit that it gives, and ends with 1 and a sentence if it cannot.
+SETTINGS is a JSON file: `folder` of homes, `limit` in MiB, and `exceptions`, MiB by name. Which home
+is which project, with which limit, is noted in `.labyard-projects` in the folder, so that a second run has
+nothing to do. It prints a line for each limit that it gives, and ends with 1 and a sentence if it cannot.
 """
 
 from __future__ import annotations
