@@ -205,7 +205,9 @@ def remove_labelled(engine: docker.DockerClient, label: str) -> None:
     for service in engine.services.list(filters=filters):
         service.remove()
     wait_until(
-        lambda: not engine.containers.list(all=True, filters=filters), 60, f"containers of {label} gone"
+        lambda: not engine.containers.list(all=True, filters=filters, ignore_removed=True),
+        60,
+        f"containers of {label} gone",
     )
     for kind in (engine.secrets, engine.configs):
         for item in kind.list(filters=filters):

@@ -19,7 +19,7 @@ import docker
 import pytest
 import requests
 
-from tests.conftest import PLAN, RunningConsole, free_port, remove_deployments_of, wait_until, write_plans
+from tests.conftest import PLAN, RunningConsole, free_port, wait_until, write_plans
 from tests.services.nginx_server import APPS, DOMAIN
 
 from .edge_house import Browser, lead_names_here
@@ -73,10 +73,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClie
             )
             wait_until(lambda: answers(made, "readyz"), 60, "all parts answer")
             yield made
-            remove_deployments_of(made.console, engine)
+            ((installation,),) = made.console.query("SELECT id FROM installations")
+            # What this console has deployed goes with it.
+            variables["console_deployment_label"] = f"labyard.console={installation}"
     finally:
-        gone = {"database_keep_data": False, "queue_keep_data": False, "console_deployment_label": word}
-        play(folder, variables | gone, *(role(part, tasks_from="remove") for part in reversed(PARTS)))
+        gone = {"console_deployment_label": word, "database_keep_data": False, "queue_keep_data": False}
+        play(folder, gone | variables, *(role(part, tasks_from="remove") for part in reversed(PARTS)))
         inner.remove()
         for image in engine.images.list(name=f"{word}/console"):
             engine.images.remove(image.id, force=True)
@@ -190,7 +192,9 @@ def test_upgrade_when_people_work_then_nothing_is_lost_or_done_twice(
             upgrade = role("console", console_image_prefix=newer)
             rolled = pool.submit(play, platform.folder, platform.variables, upgrade)
             # Some come while there is an old worker and a new one.
-            wait_until(lambda: is_replaced(platform, engine, old), 120, "a new worker is there")
+            wait_until(
+                lambda: rolled.done() or is_replaced(platform, engine, old), 180, "a new worker is there"
+            )
             commands += [console.issue(plan=PLAN, phase="install", name="later", params=SMALL)]
             rolled.result()
             ended = [console.finish(command) for command in commands]

@@ -109,7 +109,8 @@ def check_quorum(nodes: Sequence[Node], leaving: Node) -> None:
         away = ", ".join(sorted(name_of(node) for node in rest if not _reachable(node)))
         raise QuorumAtRisk(
             f"Without {name_of(leaving)}, {len(reachable)} of {len(rest)} managers could be reached. That is "
-            f"no majority: they could agree on nothing. Bring back {away}, or make other nodes managers, first."
+            "no majority: they could agree on nothing. "
+            f"Bring back {away}, or make other nodes managers, first."
         )
 
 

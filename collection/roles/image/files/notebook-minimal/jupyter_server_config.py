@@ -20,6 +20,12 @@ if "JUPYTERHUB_SERVICE_URL" not in os.environ:
     c.ServerApp.ip = "0.0.0.0"  # noqa: S104 - inside a container; the service decides what is published
     c.ServerApp.port = 8888
     c.ServerApp.base_url = os.environ.get("LABYARD_BASE_URL", "/")
+else:
+    from jupyterhub.httpclient import JupyterHubHTTPClient
+
+    # A hub that was replaced has another address at once. The client takes no configuration here, so its
+    # default is changed: names are looked up for each connection.
+    JupyterHubHTTPClient.connector_options.default_args = ({"use_dns_cache": False},)
 
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from .given import Given
+from .given import AUTHORITIES, Given
 from .profiles import read_profiles
 from .service import Ground
 from .sign_in import configure_sign_in
@@ -26,10 +26,15 @@ def configure(c: Any, given: Given) -> None:
 
 
 def database_url(url: str, password: str) -> str:
-    """Where the hub keeps its state, with its password and the driver that is installed."""
+    """Where the hub keeps its state, with its password and the driver that is installed.
+
+    PostgreSQL's client trusts no authority by itself: where it is to verify one, it is ours.
+    """
     place = make_url(url)
     if place.get_backend_name() == "postgresql":
         place = place.set(drivername="postgresql+psycopg")
+        if str(place.query.get("sslmode", "")).startswith("verify") and "sslrootcert" not in place.query:
+            place = place.update_query_dict({"sslrootcert": str(AUTHORITIES)})
     if password:
         place = place.set(password=password)
     return place.render_as_string(hide_password=False)
@@ -55,7 +60,9 @@ def _configure_hub(c: Any, given: Given) -> None:
     hub.cleanup_servers = False
     hub.cleanup_proxy = False
     # How often activity, and the routes of the proxy, are looked at.
-    hub.last_activity_interval = 60
+    hub.last_activity_interval = 15
+    # A proxy that was replaced has another address at once.
+    c.JupyterHubHTTPClient.connector_options = {"use_dns_cache": False}
     hub.tornado_settings = {"slow_spawn_timeout": 0, "headers": {"Referrer-Policy": "same-origin"}}
 
 
