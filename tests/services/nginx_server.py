@@ -65,6 +65,7 @@ class NginxServer(ServerProcess):
             "ingress_apps_domain": APPS,
             "ingress_console": console,
             "ingress_sites": [],
+            "ingress_acme_thumbprint": "",
             "ingress_resolver": resolver,
             "ingress_resolve_seconds": 1,
         }

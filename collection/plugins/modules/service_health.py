@@ -58,6 +58,7 @@ health:
 services:
   description:
     - The services by their name in the stack, each with what it was started with.
+    - C(volumes) has C(driver) and C(driver_opts) by name of a volume, empty for one on its node.
     - Text in C(environment) that O(labyard.platform.swarm_stack#module:templates=literal) has made safe is
       shown as the containers see it.
   returned: success
@@ -73,6 +74,7 @@ services:
       memory_limit: 1024
       ports: [20000]
       secrets: {token: demo_token}
+      volumes: {demo_home: {}}
 volumes:
   description: Names of the stack's volumes on the engine that was asked.
   returned: success
@@ -134,7 +136,20 @@ def describe_service(service: dict[str, Any]) -> dict[str, Any]:
             for secret in container.get("Secrets") or ()
             if secret.get("File")
         },
+        "volumes": {
+            mount["Source"]: _driver(mount)
+            for mount in container.get("Mounts") or ()
+            if mount["Type"] == "volume" and mount.get("Source")
+        },
     }
+
+
+def _driver(mount: dict[str, Any]) -> dict[str, Any]:
+    """Driver and options of a volume as a compose file has them; empty if the service names none."""
+    config = (mount.get("VolumeOptions") or {}).get("DriverConfig") or {}
+    if not config.get("Options"):
+        return {}
+    return {"driver": config.get("Name") or "local", "driver_opts": config["Options"]}
 
 
 def _environment(entries: list[str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ PLATFORM = [
         "queue",
         "registry",
         "restore",
+        "storage",
         "swarm",
     )
 ]

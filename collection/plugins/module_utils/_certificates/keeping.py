@@ -143,11 +143,12 @@ def _load_pair(certificate: Path, key: Path) -> Pair:
 
 def _write_pair(folder: Path, name: str, pair: Pair) -> None:
     """The key first: a certificate whose key is not there yet is made anew by the next run."""
-    _write(folder / f"{name}.key", pair.key_text(), 0o600)
-    _write(folder / f"{name}.crt", pair.certificate_text(), 0o644)
+    write_text(folder / f"{name}.key", pair.key_text(), 0o600)
+    write_text(folder / f"{name}.crt", pair.certificate_text(), 0o644)
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def write_text(path: Path, text: str, mode: int) -> None:
+    """Write a file with this mode, in one step."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
