@@ -1,6 +1,6 @@
 """What a JupyterHub says of its servers over its REST interface.
 
-Format: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+Format: the page "JupyterHub REST API" of its documentation, version 6.
 """
 
 from __future__ import annotations
