@@ -118,7 +118,7 @@ def variables_of(folder: Path, word: str) -> dict[str, Any]:
         "queue_password": passwords["queue"],
         "console_runs_on": "swarm",
         "console_stack": f"test-console-{word}",
-        "console_networks": [inner, edge],
+        "console_networks": [inner],
         "console_edge_network": edge,
         "console_edge_domain": f"{APPS}:{https}",
         "console_edge_secret": edge_secret,

@@ -1,5 +1,7 @@
 """The nodes without pytest, for playbooks: `python -m tests.nodes.command start FOLDER`, and `stop FOLDER`.
 
+`load FOLDER --node NAME IMAGE...` puts images of this machine's engine on a machine whose engine runs.
+
 `start` prints a JSON object: `nodes`, addresses by name, and `connection`, the manager's engine as options of
 a module; with `--bare` and `--hosts`, `inventory` in its place. The nodes stay when it has ended; `stop`
 removes them, and so does the next `start`.
@@ -26,15 +28,20 @@ NOBODY = 0
 def main() -> None:
     """Start or stop the nodes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["start", "stop"])
+    parser.add_argument("action", choices=["start", "stop", "load"])
     parser.add_argument("folder", type=Path, help="for keys and certificates")
     parser.add_argument("--group", default="molecule", help="nodes of other groups are left alone")
     parser.add_argument("--bare", action="store_true", help="machines without an engine, for Ansible by ssh")
     parser.add_argument("--hosts", action="store_true", help="the same with an engine that does not run yet")
+    parser.add_argument("--node", default="node1", help="where images are put")
+    parser.add_argument("images", nargs="*", help="images that are put there")
     given = parser.parse_args()
     engine = docker.from_env(timeout=60)
     kind: type[Machines] = Hosts if given.hosts else Machines if given.bare else SwarmNodes
     nodes = kind(engine, given.folder, group=given.group, owner=NOBODY)
+    if given.action == "load":
+        Hosts(engine, given.folder, group=given.group, owner=NOBODY).load_images(given.node, given.images)
+        return
     if given.action == "stop":
         nodes.stop()
         return

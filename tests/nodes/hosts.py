@@ -13,6 +13,15 @@ class Hosts(Machines):
     """Machines that a playbook makes a platform of. Images can be put on them, which saves making them."""
 
     stage = "host"
+    #: A folder that all machines share, as a mount of a file server would be.
+    shared = "/srv/shared"
+
+    def _host_config(self, name: str, network: str) -> dict[str, Any]:
+        config = super()._host_config(name, network)
+        folder = self.folder / "shared"
+        folder.mkdir(exist_ok=True)
+        config["Binds"].append(f"{folder}:{self.shared}:rw")
+        return config
 
     def inventory(self) -> dict[str, Any]:
         """The machines for Ansible, with what an engine in a container needs to be told."""

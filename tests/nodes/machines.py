@@ -79,6 +79,10 @@ class Machines:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node: self._start(node, image, network, files), self.nodes.values()))
 
+    def adopt(self, addresses: Mapping[str, str]) -> None:
+        """Take over machines that are there already, by name."""
+        self.nodes = {name: Machine(name, address) for name, address in addresses.items()}
+
     def stop(self) -> None:
         """Remove the machines with all that is in them."""
         remove_machines(self.engine, self.group, self.owner)

@@ -49,6 +49,8 @@ class Settings:
     # The domain below which each deployment has a name of its own, DOMAIN or DOMAIN:PORT; empty: no ingress.
     edge_domain: str = ""
     edge_secret_file: Path | None = None  # what the ingress shows, so that it is believed
+    hub_url: str = ""  # where people and the console reach a JupyterHub of the same people; empty: none
+    hub_token_file: Path | None = None  # what the console shows to the hub
     directory: DirectorySettings | None = None  # where people are checked who have no password here
 
     @property
@@ -65,6 +67,12 @@ class Settings:
         if self.edge_secret_file is None:
             return ""
         return _read_secret("LABYARD_EDGE_SECRET_FILE", self.edge_secret_file)
+
+    def hub_token(self) -> str:
+        """What the console shows to the hub; raises InvalidInput if it cannot be read."""
+        if self.hub_token_file is None:
+            raise InvalidInput("LABYARD_HUB_TOKEN_FILE is not set. It names the file with the hub's token.")
+        return _read_secret("LABYARD_HUB_TOKEN_FILE", self.hub_token_file)
 
     def key(self) -> str:
         """The console's own secret (sessions, sealing), made at first use with mode 0600.
@@ -108,6 +116,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         key_file=_path(env.get("LABYARD_KEY_FILE")),
         edge_domain=(env.get("LABYARD_EDGE_DOMAIN") or "").lower(),
         edge_secret_file=_path(env.get("LABYARD_EDGE_SECRET_FILE")),
+        hub_url=(env.get("LABYARD_HUB_URL") or "").rstrip("/"),
+        hub_token_file=_path(env.get("LABYARD_HUB_TOKEN_FILE")),
         directory=read_directory(env),
     )
 

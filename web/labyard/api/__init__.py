@@ -12,6 +12,7 @@ def register(app: APIFlask) -> None:
     from . import (  # noqa: F401  (each adds its routes)
         commands,
         deployments,
+        hub,
         operations,
         orphans,
         people,

@@ -37,6 +37,7 @@ _TAGS = {
     "audit": "Operations",
     "workers": "Operations",
     "orphans": "Operations",
+    "hub": "Deployments",
 }
 _IDS = {
     "deployment_id": fields.DEPLOYMENT_ID,
@@ -44,6 +45,7 @@ _IDS = {
     "webhook_id": fields.WEBHOOK_ID,
     "notice_id": fields.NOTICE_ID,
     "username": fields.USERNAME,
+    "owner": fields.USERNAME,
     "volume_name": fields.VOLUME_NAME,
 }
 _NAMES = {"plans": fields.PLAN_NAME, "projects": fields.PROJECT_NAME}  # of `name`, by resource; else a key's

@@ -9,6 +9,7 @@ def register(app: APIFlask) -> None:
         catalogue,
         commands,
         deployments,
+        hub,
         icons,
         launch,
         orphans,

@@ -14,6 +14,7 @@ from .sign_in import configure_sign_in
 
 PORT = 8888
 _CULLER = "idle-culler"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container
 
 
 def configure(c: Any, given: Given) -> None:
@@ -42,10 +43,10 @@ def database_url(url: str, password: str) -> str:
 
 def _configure_hub(c: Any, given: Given) -> None:
     settings, hub = given.settings, c.JupyterHub
-    hub.hub_bind_url = "http://0.0.0.0:8081"
+    hub.hub_bind_url = f"http://{_EVERYWHERE}:8081"
     hub.hub_connect_url = f"http://{settings['hub_host']}:8081"
     # Where the proxy takes requests; people come by public_url.
-    hub.bind_url = "http://0.0.0.0:8000"
+    hub.bind_url = f"http://{_EVERYWHERE}:8000"
     hub.public_url = settings["public_url"]
     if settings["subdomains"]:
         hub.subdomain_host = settings["public_url"]
@@ -82,7 +83,7 @@ def _configure_servers(c: Any, given: Given) -> None:
     spawner.pending_timeout = settings["pending_timeout"]
     spawner.network_name = settings["ground"]["network"]
     spawner.cmd = ["jupyterhub-singleuser"]
-    spawner.ip = "0.0.0.0"  # noqa: S104 - inside a container
+    spawner.ip = _EVERYWHERE
     spawner.port = PORT
     spawner.default_url = "/lab"
     spawner.environment = dict(settings["environment"])
