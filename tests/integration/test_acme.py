@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._certificates.acm
 )
 from ansible_collections.labyard.platform.plugins.module_utils._certificates.keeping import CertificateError
 from ansible_collections.labyard.platform.plugins.module_utils._certificates.making import Wanted, names_of
+from tests.conftest import REPOSITORY, SCRIPTS
 from tests.services.nginx_server import DOMAIN, NginxServer
 from tests.services.pebble_server import Pebble, pebble
 
@@ -116,3 +120,41 @@ def test_order_when_the_authority_is_not_trusted_or_away_then_that_is_said(
     for server in (AcmeServer(authority.directory), AcmeServer("https://127.0.0.1:9/dir")):
         with pytest.raises(CertificateError, match="Check its address"):
             keep_ordered(tmp_path, CONSOLE, server, 30, NOW, check_mode=False)
+
+
+def test_role_when_run_twice_then_it_orders_once_and_hands_over_what_came(
+    tmp_path: Path, authority: Pebble, hook: Path
+) -> None:
+    settings = {
+        "ansible_python_interpreter": sys.executable,
+        "certificates_folder": str(tmp_path / "certificates"),
+        "certificates_wanted": [{"name": "ingress", "dns_names": [DOMAIN, "*.apps.test"], "acme": True}],
+        "certificates_acme_directory": authority.directory,
+        "certificates_acme_ca": str(authority.ca),
+        "certificates_acme_dns_hook": [str(hook)],
+    }
+    role = {"name": "labyard.platform.certificates"}
+    shown = "{{ certificates_files.ingress.certificate }}"
+    show = {"copy": {"content": shown, "dest": str(tmp_path / "shown")}}
+    tasks = [{"include_role": role}, {"include_role": {**role, "tasks_from": "acme"}}, show]
+    play = tmp_path / "play.yml"
+    play.write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": settings, "tasks": tasks}])
+    )
+    changed = [_play(play), _play(play)]
+    assert [count > 0 for count in changed] == [True, False]
+    assert (tmp_path / "shown").read_text().strip() == str(tmp_path / "certificates/acme/ingress.crt")
+
+
+def _play(path: Path) -> int:
+    """How many tasks of a play changed something; it must end well."""
+    done = subprocess.run(
+        [str(SCRIPTS / "ansible-playbook"), "-i", "localhost,", "-c", "local", str(path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(done.stdout.partition("changed=")[2].split()[0])
