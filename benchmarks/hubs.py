@@ -28,7 +28,7 @@ from .community import REPOSITORY
 from .plain_hub import started_plain_hub
 
 _LOOK_EVERY = 0.1  # seconds
-_LONGEST = 300.0  # seconds for all notebooks of one round
+_LONGEST = 180.0  # seconds for all notebooks of one round
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,7 @@ def _measure(url: str, token: str, counts: Sequence[int]) -> dict[tuple[int, boo
         people = [f"p{secrets.token_hex(3)}" for _ in range(count)]
         for again in (False, True):
             found[count, again] = operator.start(people)
+            print(f"{url}: {count} at once: {found[count, again].words()}", file=sys.stderr)
             operator.stop(people)
     return found
 
