@@ -1,6 +1,6 @@
 """The nodes without pytest, for playbooks: `python -m tests.nodes.command start FOLDER`, and `stop FOLDER`.
 
-`load FOLDER --node NAME --images NAME...` puts images of this machine's engine on a machine whose engine runs.
+`load FOLDER --node NAME --images NAME...` puts images of this machine's engine on a machine with an engine.
 
 `start` prints a JSON object: `nodes`, addresses by name, and `connection`, the manager's engine as options of
 a module; with `--bare` and `--hosts`, `inventory` in its place. The nodes stay when it has ended; `stop`
