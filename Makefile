@@ -117,6 +117,14 @@ test-oracle: test-platform ## Our stacks against those of docker's own client (2
 test-molecule: test-platform ## Each role: converge, again, check mode, verify, remove
 	molecule -c .config/molecule/config.yml test --all $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: test-platform ## The platform on three nodes: nodes lost and cut off, upgrades, new secrets (40 minutes)
+	molecule -c .config/molecule/config.yml reset --scenario-name cluster
+	molecule -c .config/molecule/config.yml prepare --scenario-name cluster
+	molecule -c .config/molecule/config.yml converge --scenario-name cluster
+	LABYARD_TEST_CLUSTER=$(CURDIR)/.cache/cluster pytest tests/cluster $(ARGS)
+	molecule -c .config/molecule/config.yml cleanup --scenario-name cluster
+
 .PHONY: bench
 bench: test-platform test-services ## Benchmarks; each prints a table with ratios
 	$(VENV)/bin/python -m benchmarks $(ARGS)

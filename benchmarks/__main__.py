@@ -6,11 +6,12 @@ import argparse
 import sys
 
 from .api_lists import measure_lists
+from .hubs import measure_hubs
 from .launch import measure_launches, print_table
 from .lifecycle import measure_lifecycle
 from .stacks import measure_stacks
 
-_ALL = ("launch", "lifecycle", "lists", "stacks")
+_ALL = ("hubs", "launch", "lifecycle", "lists", "stacks")
 
 
 def main() -> int:
@@ -24,6 +25,14 @@ def main() -> int:
         action="store_true",
         help="stacks: 20 services with the command line too, over 100 s a round",
     )
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        nargs="+",
+        default=[1, 10],
+        metavar="N",
+        help="hubs: notebooks that are asked for at the same moment (default: 1 10)",
+    )
     arguments = parser.parse_args()
     if arguments.pairs < 1 or arguments.rounds < 1:
         parser.error("--pairs and --rounds must be 1 or more")
@@ -31,6 +40,8 @@ def main() -> int:
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
     names = arguments.names or _ALL
+    if "hubs" in names:
+        measure_hubs(arguments.at_once)
     if "launch" in names:
         print_table(measure_launches(arguments.pairs))
     if "lifecycle" in names:

@@ -212,7 +212,7 @@ def test_upgrade_when_people_work_then_nothing_is_lost_or_done_twice(
 def another_version(engine: docker.DockerClient, prefix: str) -> str:
     """An image of the console that is another one; its prefix."""
     text = f"FROM labyard/console:current\nLABEL labyard.hash={prefix}\n"
-    image, _ = engine.images.build(fileobj=BytesIO(text.encode()), tag=f"{prefix}/console:current")
+    image, _ = engine.images.build(fileobj=BytesIO(text.encode()), tag=f"{prefix}/console:current", rm=True)
     image.tag(f"{prefix}/console", prefix)
     return prefix
 

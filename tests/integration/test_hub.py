@@ -238,10 +238,19 @@ def test_console_when_it_asks_the_hub_then_lists_and_stops(hub: Hub) -> None:
         HubClient(url, "another", Path(hub.ca)).list_servers()
 
 
-def test_notebook_when_idle_for_too_long_then_is_stopped(hub: Hub) -> None:
+def test_notebook_when_idle_for_too_long_then_is_stopped_and_its_home_may_move(hub: Hub) -> None:
     ada = hub.person("ada")
     ada.start()
-    soon = {"jupyterhub_idle_timeout": 5, "jupyterhub_cull_every": 1}
-    play(hub.folder, {**hub.variables, **soon}, role("jupyterhub"))
+    homes = hub.folder / "homes"
+    homes.mkdir()
+    options = {"type": "none", "o": "bind", "device": f"{homes}/{{user}}"}
+    home = {"type": "volume", "source": f"{hub.variables['jupyterhub_stack']}-new-{{user}}"}
+    soon = {"jupyterhub_idle_timeout": 15, "jupyterhub_cull_every": 1}
+    changed = {**hub.variables, **soon, "jupyterhub_home": {**home, "driver_opts": options}}
+    play(hub.folder, changed, role("jupyterhub"))
     wait_until(lambda: hub.containers("ada") == [], 60, "it is stopped")
     wait_until(lambda: ada.server() == {}, 30, "the hub knows it")
+
+    ada.start()
+    assert (homes / "ada").stat().st_uid == 1000, "her home in the folder that nodes share"
+    assert (homes / "ada").stat().st_mode & 0o777 == 0o700

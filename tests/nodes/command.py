@@ -1,6 +1,6 @@
 """The nodes without pytest, for playbooks: `python -m tests.nodes.command start FOLDER`, and `stop FOLDER`.
 
-`load FOLDER --node NAME IMAGE...` puts images of this machine's engine on a machine whose engine runs.
+`load FOLDER --node NAME --images NAME...` puts images of this machine's engine on a machine with an engine.
 
 `start` prints a JSON object: `nodes`, addresses by name, and `connection`, the manager's engine as options of
 a module; with `--bare` and `--hosts`, `inventory` in its place. The nodes stay when it has ended; `stop`
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--bare", action="store_true", help="machines without an engine, for Ansible by ssh")
     parser.add_argument("--hosts", action="store_true", help="the same with an engine that does not run yet")
     parser.add_argument("--node", default="node1", help="where images are put")
-    parser.add_argument("images", nargs="*", help="images that are put there")
+    parser.add_argument("--images", nargs="*", default=[], help="images that are put there")
     given = parser.parse_args()
     engine = docker.from_env(timeout=60)
     kind: type[Machines] = Hosts if given.hosts else Machines if given.bare else SwarmNodes

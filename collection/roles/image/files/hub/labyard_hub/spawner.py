@@ -15,12 +15,14 @@ from requests.exceptions import RequestException
 from traitlets import Any as AnyTrait
 from traitlets import Float
 
+from .homes import maker_of
 from .names import service_name
 from .profiles import Profile, choice_form, choose
 from .service import PREFIX, Ground, Server, build_service, key_of
 from .tasks import Look, Task, explain, failures, look, still_there
 
 _FIRST_TASK = 10.0  # seconds within which the swarm makes a task for a new service
+_STORE = 60  # seconds that a store of homes may take
 _ENGINE_AWAY = 30.0  # seconds for which an engine, or a swarm without a leader, may not answer
 
 
@@ -83,6 +85,7 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
         profile = self._chosen()
         self._seen = Look("coming", 5, "Asking the swarm.")
         await self._end_services()
+        await self._ensure_home(profile)
         self.object_name = service_name(self.ground.hub, self.user.name, self.name, secrets.token_hex(2))
         server = Server(
             user=self.user.name,
@@ -131,6 +134,25 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
                 shown = self._seen
                 yield {"progress": shown.progress, "message": shown.words}
             await asyncio.sleep(0.25)
+
+    async def _ensure_home(self, profile: Profile) -> None:
+        """Have the folder of the home in the store, where homes lie in one; raises StartFailed."""
+        wanted = maker_of(self.ground, self.user.name, profile.image)
+        if wanted is None:
+            return
+        try:
+            made = await self.docker("create_container_from_config", wanted)
+            try:
+                await self.docker("start", made["Id"])
+                ended = await self.docker("wait", made["Id"], timeout=_STORE)
+                log = await self.docker("logs", made["Id"], tail=1)
+            finally:
+                await self.docker("remove_container", made["Id"], force=True)
+        except (APIError, RequestException) as error:
+            raise StartFailed(f"Your home could not be made. Tell an admin: {error}") from error
+        if ended["StatusCode"]:
+            said = log.decode("utf-8", "replace").strip()
+            raise StartFailed(f'Your home could not be made. Tell an admin: "{said}".')
 
     # --- Waiting ----------------------------------------------------------------------------------
 
