@@ -32,8 +32,8 @@ class Hosts(Machines):
 
     def load_images(self, node: str, references: Sequence[str]) -> None:
         """Put images of this machine's engine, with these names, on a node whose engine runs."""
-        save = subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE)
         container = f"{self.prefix}-{node}"
         load = ["docker", "exec", "--interactive", container, "docker", "load", "--quiet"]
-        subprocess.run(load, stdin=save.stdout, check=True, capture_output=True)
-        assert save.wait() == 0, "docker save failed"
+        with subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE) as save:
+            subprocess.run(load, stdin=save.stdout, check=True, capture_output=True)
+        assert save.returncode == 0, "docker save failed"
