@@ -1,9 +1,9 @@
 """How long notebooks take to start at a hub: ours, and plain SwarmSpawner without our parts.
 
 A program that may do so makes people, asks for all their notebooks at the same moment, and looks every
-100 ms until the hub calls each ready and it lets its owner in: the container of before may still answer,
-but takes no token any more. Then they are stopped, and asked for once more at once. Both hubs run the
-same images, and the images are on the node.
+100 ms until the hub calls each ready and it lets its owner in. A server that was started before the
+request does not count: the container of before may answer for seconds. Then they are stopped, and asked
+for once more at once. Both hubs run the same images, and the images are on the node.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Operator:
     def start(self, people: Sequence[str]) -> Start:
         """Start a notebook for each, and wait for all."""
         tokens = {name: self._make_person(name) for name in people}
-        begin, ready = time.monotonic(), dict[str, float]()
+        begin, ready, asked = time.monotonic(), dict[str, float](), datetime.now(UTC)
         waiting = set(people)
         for name in people:
             self._ask("POST", f"users/{name}/server")
@@ -70,7 +71,7 @@ class Operator:
                 server = self._server(name)
                 if server is None:  # given up
                     waiting.discard(name)
-                elif server["ready"] and self._lets_in(name, tokens[name]):
+                elif server["ready"] and self._lets_in(name, tokens[name], asked):
                     ready[name] = time.monotonic() - begin
                     waiting.discard(name)
             time.sleep(_LOOK_EVERY)
@@ -87,10 +88,11 @@ class Operator:
         self._ask("POST", f"users/{name}")
         return str(self._ask("POST", f"users/{name}/tokens").json()["token"])
 
-    def _lets_in(self, name: str, token: str) -> bool:
+    def _lets_in(self, name: str, token: str, since: datetime) -> bool:
         address = f"{self._url}/user/{name}/api/status"
         try:
-            return requests.get(address, headers={"Authorization": f"token {token}"}, timeout=5).ok
+            answer = requests.get(address, headers={"Authorization": f"token {token}"}, timeout=5)
+            return answer.ok and bool(datetime.fromisoformat(answer.json()["started"]) > since)
         except requests.RequestException:
             return False
 

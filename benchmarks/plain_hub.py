@@ -16,7 +16,8 @@ from docker.errors import APIError
 from docker.types import ConfigReference, EndpointSpec, NetworkAttachmentConfig
 
 _CONFIGURATION = """\
-c.JupyterHub.bind_url = "http://0.0.0.0:8000"
+c.JupyterHub.ip = "0.0.0.0"
+c.JupyterHub.port = 8000
 c.JupyterHub.hub_ip = "0.0.0.0"
 c.JupyterHub.hub_connect_ip = "{name}"
 c.JupyterHub.db_url = "sqlite:////tmp/jupyterhub.sqlite"

@@ -11,6 +11,7 @@ from typing import Any
 
 import docker
 import pytest
+import requests
 import yaml
 
 from labyard.errors import NotFound, Unavailable
@@ -129,6 +130,7 @@ def _variables(folder: Path, word: str) -> dict[str, Any]:
         },
         "jupyterhub_allowed_groups": ["physics"],
         "jupyterhub_console_token": secrets.token_urlsafe(32),
+        "jupyterhub_metrics_token": secrets.token_urlsafe(32),
         "jupyterhub_ca_file": str(certificates / "ca.crt"),
         "jupyterhub_networks": [f"test-people-{word}_default"],
         "jupyterhub_edge_network": f"test_hub_edge_{word}",
@@ -210,6 +212,18 @@ def test_hub_when_killed_then_notebooks_go_on_and_are_known_again(hub: Hub) -> N
     assert ada.server()["ready"]
     assert ada.compute(hub.origin("ada"), "6 * 7") == "42"
     ada.stop()
+
+
+def test_figures_when_asked_for_then_only_with_the_token_and_not_from_outside(hub: Hub) -> None:
+    from_outside = requests.get(f"{hub.variables['jupyterhub_url']}/hub/metrics", verify=hub.ca, timeout=30)
+    assert from_outside.status_code == 404
+
+    name = f"{hub.variables['jupyterhub_stack']}_hub"
+    (container,) = hub.engine.containers.list(filters={"label": f"com.docker.swarm.service.name={name}"})
+    ask = ["curl", "-sS", "http://127.0.0.1:8081/hub/metrics"]
+    assert b"jupyterhub_" not in container.exec_run(ask).output
+    token = f"Authorization: Bearer {hub.variables['jupyterhub_metrics_token']}"
+    assert b"jupyterhub_server_spawn_duration_seconds" in container.exec_run([*ask, "-H", token]).output
 
 
 def test_console_when_it_asks_the_hub_then_lists_and_stops(hub: Hub) -> None:

@@ -25,6 +25,7 @@ def test_maker_when_homes_lie_in_a_store_then_mounts_the_store_and_makes_what_is
         "Name": "local",
         "Options": {**NFS, "device": ":/homes"},
     }
+    assert mount["VolumeOptions"]["Labels"] == {"labyard.hub": "labyard-hub"}, "so it goes with the hub"
     later = home_mount(place, "Ada.King")["VolumeOptions"]["DriverConfig"]["Options"]["device"]
     assert later == f":/homes/{made['Cmd'][0]}"
     assert made["HostConfig"]["CapDrop"] == ["ALL"]

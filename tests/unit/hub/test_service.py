@@ -73,6 +73,7 @@ def test_home_when_of_a_driver_then_its_options_name_the_person() -> None:
     home = {"type": "volume", "source": "home-{user}", "driver_opts": options}
     mount = home_mount(replace(GROUND, home=home), "ada")
     assert mount["Source"] == "home-ada"
+    assert mount["VolumeOptions"]["NoCopy"] is True
     assert mount["VolumeOptions"]["DriverConfig"] == {
         "Name": "local",
         "Options": {**options, "device": ":/homes/ada"},

@@ -5,11 +5,10 @@ A container with the store mounted makes it; nobody else sees all homes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .names import slug, volume_name
-from .service import Ground
+from .service import PREFIX, Ground
 
 _END = "/{user}"
 _TARGET = "/homes"
@@ -25,7 +24,7 @@ def maker_of(ground: Ground, user: str, image: str) -> dict[str, Any] | None:
 
     :param image: an image with a shell, on the node of the hub
     """
-    mount = _store(ground.home)
+    mount = _store(ground)
     if mount is None:
         return None
     return {
@@ -45,8 +44,9 @@ def maker_of(ground: Ground, user: str, image: str) -> dict[str, Any] | None:
     }
 
 
-def _store(home: Mapping[str, Any]) -> dict[str, Any] | None:
+def _store(ground: Ground) -> dict[str, Any] | None:
     """The mount of the folder in which homes lie."""
+    home = ground.home
     if home["type"] == "bind":
         folder = str(home["source"])
         return (
@@ -62,9 +62,10 @@ def _store(home: Mapping[str, Any]) -> dict[str, Any] | None:
         "Source": f"{slug(volume_name(str(home['source']), 'store'), 60)}-all",
         "Target": _TARGET,
         "VolumeOptions": {
+            "Labels": {PREFIX: ground.hub},
             "DriverConfig": {
                 "Name": home.get("driver") or "local",
                 "Options": {name: value.removesuffix(_END) for name, value in options.items()},
-            }
+            },
         },
     }

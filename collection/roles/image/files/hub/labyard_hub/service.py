@@ -107,6 +107,9 @@ def home_mount(ground: Ground, user: str) -> dict[str, Any]:
     }
     if home["type"] == "volume":
         options: dict[str, Any] = {"Labels": {PREFIX: ground.hub, "labyard.owner": user}}
+        if home.get("driver_opts"):
+            # The engine would copy the image's home into an empty one, with its mode for everybody.
+            options["NoCopy"] = True
         if home.get("driver") or home.get("driver_opts"):
             options["DriverConfig"] = {
                 "Name": home.get("driver") or "local",
