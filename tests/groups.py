@@ -13,6 +13,7 @@ import pytest
 # come before and between those that use the processors all the time (scale-out, rest, faults).
 _FIRST = (
     "nodes",
+    "integration/test_hub.py",
     "integration/test_console_swarm.py",
     "integration/test_scale_out.py",
     "integration/test_console_failures.py",

@@ -29,6 +29,11 @@ CONSOLE, APPS, HUB = "labyard.example.org", "apps.example.org", "hub.example.org
 PASSWORDS = {"ada": "adas first password", "bob": "bobs first password"}
 
 
+def hub_origin(name: str) -> str:
+    """Where a person's notebooks at the hub are."""
+    return f"https://{name}.{HUB}"
+
+
 @dataclass
 class Platform:
     """The platform whose inventory lies in `folder`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.cluster.platform import APPS, CONSOLE, HUB, Platform
+from tests.cluster.platform import APPS, CONSOLE, HUB, Platform, hub_origin
 from tests.conftest import wait_until
 from tests.integration.jupyter import compute
 
@@ -60,7 +60,7 @@ def test_node_when_lost_then_its_notebook_is_elsewhere_with_its_home(
     wait_until(lambda: answers(f"https://{HUB}/hub/health", platform), 90, "the hub answers")
     ada = platform.at_the_hub("ada")
     ada.start()
-    assert ada.compute(f"https://ada.{HUB}", "6 * 7") == "42"
+    assert ada.compute(hub_origin("ada"), "6 * 7") == "42"
     ada.stop()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cluster.platform import APPS, HUB, Platform
+from tests.cluster.platform import APPS, Platform, hub_origin
 from tests.integration.jupyter import compute
 
 KEEP = "from pathlib import Path; Path('kept').write_text('yes')"
@@ -11,7 +11,7 @@ KEEP = "from pathlib import Path; Path('kept').write_text('yes')"
 def test_person_when_at_the_hub_then_computes_and_finds_their_files_again(platform: Platform) -> None:
     ada = platform.at_the_hub("ada")
     ada.start()
-    origin = f"https://ada.{HUB}"
+    origin = hub_origin("ada")
     assert ada.lab().url.startswith(f"{origin}/user/ada/lab")
     assert ada.compute(origin, KEEP) == "3"
     ada.stop()
