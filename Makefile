@@ -100,7 +100,8 @@ AT_ONCE ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
-SUITES = tests/unit tests/api tests/repo tests/services tests/databases tests/directory tests/monitoring tests/faults tests/integration tests/nodes \
+SUITES = tests/unit tests/api tests/repo tests/services tests/databases tests/directory tests/monitoring \
+  tests/faults tests/integration tests/nodes \
   tests/browser \
   $(shell docker stack deploy --help 2>/dev/null | grep -q -e --detach && echo tests/oracle)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -12,15 +13,24 @@ from pathlib import Path
 import pytest
 
 _NO_START = Path("/usr/sbin/policy-rc.d")
+_LOCK = Path("/run/lock/labyard-test-install")
 
 
 def ensure_program(name: str, package: str, service: str = "") -> str:
     """The path of a program, from Debian's package where it is missing; its service is not started."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     if shutil.which(name, path=path) is None:
-        with _services_not_started():
+        with _one_at_a_time(), _services_not_started():
             subprocess.run(
-                ["apt-get", "install", "--yes", "--no-install-recommends", package],
+                # roles under test may be installing something, too
+                [
+                    "apt-get",
+                    "install",
+                    "--yes",
+                    "--no-install-recommends",
+                    "-oDPkg::Lock::Timeout=300",
+                    package,
+                ],
                 check=True,
                 capture_output=True,
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
@@ -30,6 +40,14 @@ def ensure_program(name: str, package: str, service: str = "") -> str:
     found = shutil.which(name, path=path)
     assert found, f"{package} has no program {name}"
     return found
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other processes of the tests from installing at the same time."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
