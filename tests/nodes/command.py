@@ -33,12 +33,13 @@ def main() -> None:
     parser.add_argument("--group", default="molecule", help="nodes of other groups are left alone")
     parser.add_argument("--bare", action="store_true", help="machines without an engine, for Ansible by ssh")
     parser.add_argument("--hosts", action="store_true", help="the same with an engine that does not run yet")
+    parser.add_argument("--names", nargs="+", default=["node1", "node2", "node3"], help="of the nodes")
     parser.add_argument("--node", default="node1", help="where images are put")
     parser.add_argument("--images", nargs="*", default=[], help="images that are put there")
     given = parser.parse_args()
     engine = docker.from_env(timeout=60)
     kind: type[Machines] = Hosts if given.hosts else Machines if given.bare else SwarmNodes
-    nodes = kind(engine, given.folder, group=given.group, owner=NOBODY)
+    nodes = kind(engine, given.folder, given.names, group=given.group, owner=NOBODY)
     if given.action == "load":
         Hosts(engine, given.folder, group=given.group, owner=NOBODY).load_images(given.node, given.images)
         return

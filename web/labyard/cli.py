@@ -12,9 +12,11 @@ from .commandline.completion import PROGRAM, VARIABLE
 from .commandline.exits import exit_code
 from .commandline.issuing import until_interrupted
 from .commandline.local import apikey, db_group, user, web, worker
+from .commandline.recovery import bring_back_command
 from .commandline.remote import REMOTE
 from .errors import DomainError
 
+db_group.add_command(bring_back_command)
 LOCAL: tuple[click.Command, ...] = (user, apikey, db_group, web, worker)
 
 

@@ -50,7 +50,7 @@ def test_labels_when_built_then_say_whose_it_is_and_belong_to_no_stack() -> None
 
 
 def test_placement_when_the_home_lies_on_a_node_then_names_it() -> None:
-    placed = build_service(GROUND, replace(ADA, node="abc"), SMALL)["task_template"]["Placement"]
+    placed = build_service(GROUND, replace(ADA, place="node.id==abc"), SMALL)["task_template"]["Placement"]
     assert placed == {"Constraints": ["node.labels.notebooks == true", "node.id==abc"]}
 
 

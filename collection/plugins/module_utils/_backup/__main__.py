@@ -27,18 +27,20 @@ from .proving import newest_of_each, prove_all
 from .restic import Restic
 from .restoring import (
     KEEP,
+    KINDS,
     REFUSE,
     REPLACE,
     Choice,
     Restored,
     restore_database,
+    restore_dump,
     restore_files,
     restore_folder,
     restore_host,
     restore_volume,
 )
 from .retention import forget_old, forget_part
-from .saving import save_all
+from .saving import keep_given, save_all
 from .settings import Settings, read_settings
 from .volumes import Engine
 
@@ -76,7 +78,7 @@ def _save(settings: Settings, restic: Restic, _given: argparse.Namespace) -> dic
 
 
 def _prove(settings: Settings, restic: Restic, _given: argparse.Namespace) -> dict[str, Any]:
-    outcomes = prove_all(settings, restic, datetime.now(UTC))
+    outcomes = prove_all(settings, restic, Engine(), datetime.now(UTC))
     write_notes(
         settings.state, note_proved(read_notes(settings.state), outcomes, time.time()), settings.metrics_file
     )
@@ -90,6 +92,10 @@ def _report(outcomes: Sequence[Outcome], *, changed: bool) -> dict[str, Any]:
 
 def _init(_settings: Settings, restic: Restic, _given: argparse.Namespace) -> dict[str, Any]:
     return {"changed": restic.ensure_repository()}
+
+
+def _keep(settings: Settings, restic: Restic, given: argparse.Namespace) -> dict[str, Any]:
+    return {"changed": keep_given(settings, restic, given.name, sys.stdin.buffer.read())}
 
 
 def _forget(settings: Settings, restic: Restic, given: argparse.Namespace) -> dict[str, Any]:
@@ -116,18 +122,28 @@ def _restore(settings: Settings, restic: Restic, given: argparse.Namespace) -> d
     host = given.host or settings.host
     done: list[Restored]
     if given.what == "host":
-        done = list(restore_host(settings, restic, Engine(), host, choice))
+        done = list(restore_host(settings, restic, Engine(), host, choice, _kinds(given.only)))
     elif given.what == "files":
         done = [restore_files(settings, restic, host, choice, Path(given.to or "/"))]
     elif not given.name:
         raise BackupError(f"Say which {given.what}.")
     elif given.what == "database":
-        done = [restore_database(settings, restic, given.name, choice, given.to)]
+        done = [restore_database(settings, restic, Engine(), given.name, choice, given.to)]
+    elif given.what == "dump":
+        done = [restore_dump(settings, restic, Engine(), given.name, choice)]
     elif given.what == "folder":
         done = [restore_folder(settings, restic, host, given.name, choice)]
     else:
         done = [restore_volume(settings, restic, Engine(), given.name, choice, given.to)]
     return {"changed": any(d.changed for d in done), "restored": [asdict(d) for d in done]}
+
+
+def _kinds(text: str) -> Sequence[str]:
+    kinds = text.split(",") if text else KINDS
+    strange = sorted(set(kinds) - set(KINDS))
+    if strange:
+        raise BackupError(f"--only: {', '.join(strange)} is none of {', '.join(KINDS)}.")
+    return kinds
 
 
 def _time(text: str) -> datetime | None:
@@ -146,6 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("init", help="make the repository").set_defaults(action=_init)
     commands.add_parser("save", help="save everything").set_defaults(action=_save)
     commands.add_parser("prove", help="restore for a test and compare").set_defaults(action=_prove)
+    keep = commands.add_parser("keep", help="save what is handed over by standard input, if it has changed")
+    keep.add_argument("name")
+    keep.set_defaults(action=_keep)
     forget = commands.add_parser("forget", help="let go of what need not be kept")
     forget.add_argument("--part", help="all of this one part, such as volume:NAME")
     forget.set_defaults(action=_forget)
@@ -153,11 +172,12 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--part", help="all snapshots of this one")
     listing.set_defaults(action=_list)
     restore = commands.add_parser("restore", help="bring something back")
-    restore.add_argument("what", choices=["host", "files", "database", "folder", "volume"])
-    restore.add_argument("name", nargs="?", default="", help="of a database, folder or volume")
+    restore.add_argument("what", choices=["host", "files", "dump", "database", "folder", "volume"])
+    restore.add_argument("name", nargs="?", default="", help="of a dump, database, folder or volume")
     restore.add_argument("--at", default="", help="the state at this time; default: the newest")
     restore.add_argument("--host", default="", help="of this host; default: this one")
     restore.add_argument("--to", default="", help="another volume, url of a database, or folder for files")
+    restore.add_argument("--only", default="", help=f"of a host, as {','.join(KINDS)}; default: all of these")
     restore.add_argument("--existing", choices=[KEEP, REFUSE, REPLACE], default=REFUSE)
     restore.add_argument("--check", action="store_true", help="only say what would be done")
     restore.set_defaults(action=_restore)

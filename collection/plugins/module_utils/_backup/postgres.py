@@ -39,29 +39,22 @@ def dump_database(server: Server, target: Path) -> Fingerprint:
         moment = session.ask("SELECT pg_export_snapshot();")[0]
         # Not compressed: restic compresses, and finds what has not changed.
         options = ["--format=custom", "--compress=0", "--no-owner", "--no-privileges", f"--snapshot={moment}"]
-        run_program(server, "pg_dump", *options, f"--file={target}", "-d", server.address)
-        target.chmod(0o600)
+        target.touch(mode=0o600)
+        run_program(server, "pg_dump", *options, "-d", server.address, target=target)
         return session.fingerprint()
 
 
 def load_dump(server: Server, dump: Path, *, clear: bool = False) -> None:
     """Bring a dump into a database, all or nothing. With `clear` what is there goes in the same step."""
     with tempfile.TemporaryDirectory(dir=dump.parent) as folder:
-        first, script = Path(folder, "clear.sql"), Path(folder, "load.sql")
-        first.write_text(_CLEAR if clear else "", encoding="utf-8")
-        run_program(server, "pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump))
-        words = [
-            "-X",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "--single-transaction",
-            "-f",
-            str(first),
-            "-f",
-            str(script),
-        ]
-        run_program(server, "psql", *words, "-d", server.address)
+        script = Path(folder, "load.sql")
+        whose = [f"SET ROLE {_quoted(server.role)};\n"] if server.role else []
+        script.write_text("".join([*whose, *([_CLEAR] if clear else [])]), encoding="utf-8")
+        run_program(
+            server, "pg_restore", "--no-owner", "--no-privileges", "--file=-", source=dump, target=script
+        )
+        words = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-f", "-"]
+        run_program(server, "psql", *words, "-d", server.address, source=script)
     run_program(server, "psql", "-X", "-q", "-c", "ANALYZE", "-d", server.address)
 
 
@@ -95,3 +88,7 @@ def scratch_database(server: Server) -> Iterator[Server]:
     finally:
         with Session(server) as session:
             session.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE);")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -20,21 +20,22 @@ from .fingerprint import Fingerprint, differences, from_document
 from .notes import Outcome
 from .psql import Server, find_server
 from .restic import Restic, Snapshot
-from .saving import ABOUT_DUMP, DUMP, TREE, sqlite_path
+from .saving import ABOUT_DUMP, DUMP, KEPT, TREE, server_of, sqlite_path
 from .settings import Database, Settings
 from .trees import file_differences, hash_tree, listing_differences
+from .volumes import Engine
 
 _Item = TypeVar("_Item")
 
 
-def prove_all(settings: Settings, restic: Restic, now: datetime) -> list[Outcome]:
+def prove_all(settings: Settings, restic: Restic, engine: Engine, now: datetime) -> list[Outcome]:
     """Check the repository, and restore the newest snapshots for a test; how each part went."""
     outcomes = [_attempt("repository", lambda: _check(settings, restic))]
     newest = newest_of_each(restic.snapshots())
     for database in settings.databases:
         part = f"database:{database.name}"
-        outcomes.append(_attempt(part, partial(prove_database, settings, restic, newest, database)))
-    others = [s for part, s in newest.items() if part.startswith(("files:", "dump:"))]
+        outcomes.append(_attempt(part, partial(prove_database, settings, restic, engine, newest, database)))
+    others = [s for part, s in newest.items() if part.startswith(("files:", "dump:", KEPT))]
     outcomes += [_attempt(s.part, partial(prove_tree, settings, restic, s)) for s in others]
     trees = [s for part, s in sorted(newest.items()) if part.startswith(("volume:", "folder:"))]
     chosen = choose(trees, settings.prove_trees, now.toordinal())
@@ -59,7 +60,7 @@ def choose(items: Sequence[_Item], count: int, day: int) -> list[_Item]:
 
 
 def prove_database(
-    settings: Settings, restic: Restic, newest: dict[str, Snapshot], database: Database
+    settings: Settings, restic: Restic, engine: Engine, newest: dict[str, Snapshot], database: Database
 ) -> int:
     """Load the newest dump into a database of its own and compare every table; the number of rows.
 
@@ -73,7 +74,7 @@ def prove_database(
         if sqlite_path(database.url):
             found = sqlite.read_fingerprint(folder / DUMP)
         else:
-            found = _load_aside(database, folder / DUMP)
+            found = _load_aside(database, engine, folder / DUMP)
     wrong = differences(saved, found)
     if wrong:
         raise BackupError(f"{snapshot.part} of {snapshot.time:%Y-%m-%d %H:%M}: {'; '.join(wrong[:10])}.")
@@ -137,9 +138,8 @@ def read_about(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _load_aside(database: Database, dump: Path) -> Fingerprint:
-    url = database.verify_url or database.url
-    server: Server = find_server(url, "" if database.verify_url else database.password_file)
+def _load_aside(database: Database, engine: Engine, dump: Path) -> Fingerprint:
+    server: Server = find_server(database.verify_url) if database.verify_url else server_of(database, engine)
     with postgres.scratch_database(server) as aside:
         postgres.load_dump(aside, dump)
         return postgres.read_fingerprint(aside)

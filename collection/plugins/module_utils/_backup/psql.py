@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, cast
@@ -20,6 +20,7 @@ from .errors import BackupError
 from .fingerprint import Fingerprint, Table
 
 _END = "labyard-end-of-answer"
+_SOCKET = "/run/postgresql"
 _FOREIGN = "('pg_catalog', 'information_schema')"
 # So that a value has the same text on every server.
 _TEXT_FORM = (
@@ -39,6 +40,12 @@ class Server:
 
     address: str
     password: str = ""
+    inside: tuple[str, ...] = ()  # the words before a program that run it beside the server
+    role: str = ""  # whose tables those are that are loaded; empty: of the user of the address
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """The command line of one of PostgreSQL's programs; raises BackupError if there is none."""
+        return [*self.inside, name, *arguments] if self.inside else [program(name), *arguments]
 
     def environment(self) -> dict[str, str]:
         """Variables for the programs. A password on a command line is everybody's."""
@@ -46,9 +53,10 @@ class Server:
         return {**kept, "LC_ALL": "C.UTF-8", **({"PGPASSWORD": self.password} if self.password else {})}
 
     def database(self, name: str) -> Server:
-        """The same server, another database."""
+        """The same server, another database, whose tables are those of the user of the address."""
         parts = urlsplit(self.address)
-        return Server(_address(parts.netloc, f"/{quote(name, safe='')}", parts.query), self.password)
+        address = _address(parts.netloc, f"/{quote(name, safe='')}", parts.query)
+        return replace(self, address=address, role="")
 
     @property
     def name(self) -> str:
@@ -74,6 +82,17 @@ def find_server(url: str, password_file: str = "") -> Server:
         raise BackupError(f"{password_file} cannot be read ({error.strerror}).") from error
 
 
+def server_inside(url: str, inside: tuple[str, ...]) -> Server:
+    """The server behind an address, asked on its own machine as its own user, by its socket.
+
+    No password is needed. `inside`: the words before a program that run it there. Raises BackupError.
+    """
+    outside = find_server(url)
+    path = urlsplit(outside.address).path
+    role = unquote(urlsplit(outside.address).username or "") or outside.name
+    return Server(_address("postgres@", path, urlencode({"host": _SOCKET})), "", inside, role)
+
+
 def _address(netloc: str, path: str, query: str) -> str:
     """As urlunsplit, which leaves out the slashes where there is no host."""
     return f"postgresql://{netloc}{path}{'?' if query else ''}{query}"
@@ -84,9 +103,9 @@ class Session:
 
     def __init__(self, server: Server):
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        command = [program("psql"), "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
+        words = ["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
         self._process = subprocess.Popen(
-            [*command, "-d", server.address],
+            server.command("psql", *words, "-d", server.address),
             env=server.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -150,19 +169,27 @@ def program(name: str) -> str:
     return found
 
 
-def run_program(server: Server, name: str, *arguments: str) -> None:
-    """Carry out one program; raises BackupError with its words."""
-    done = subprocess.run(
-        [program(name), *arguments],
-        env=server.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+def run_program(
+    server: Server, name: str, *arguments: str, source: Path | None = None, target: Path | None = None
+) -> None:
+    """Carry out one program, which reads `source` and writes at the end of `target`.
+
+    Files go by its input and output, for it may run where they are not. Raises BackupError with its words.
+    """
+    with (
+        Path(source or os.devnull).open("rb") as given,
+        Path(target or os.devnull).open("ab") as made,
+    ):
+        done = subprocess.run(
+            server.command(name, *arguments),
+            env=server.environment(),
+            stdin=given,
+            stdout=made,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
     if done.returncode != 0:
-        words = " ".join(done.stderr.split())[-600:]
+        words = " ".join(done.stderr.decode("utf-8", "replace").split())[-600:]
         hint = ""
         if "version mismatch" in words:
             hint = " Install a postgresql-client that is as new as the server."

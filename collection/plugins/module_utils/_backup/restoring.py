@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,14 +17,16 @@ from . import postgres, sqlite
 from .errors import BackupError
 from .fingerprint import Fingerprint, differences, from_document
 from .proving import newest_of_each, read_about, restored
-from .psql import find_server
 from .restic import Restic, Snapshot
-from .saving import DUMP, TREE, sqlite_path
+from .saving import DUMP, TREE, server_of, sqlite_path
 from .settings import Database, Settings
 from .trees import plan_back, put_back
 from .volumes import ABOUT, Engine, Volume, parse_volume
 
 KEEP, REFUSE, REPLACE = "keep", "refuse", "replace"
+FILES, DUMPS, DATABASES, FOLDERS, VOLUMES = "files", "dumps", "databases", "folders", "volumes"
+#: All that a host may have, in the order in which it comes back.
+KINDS = (FILES, DUMPS, DATABASES, FOLDERS, VOLUMES)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def find_snapshot(restic: Restic, part: str, at: datetime | None) -> Snapshot:
 
 
 def restore_database(
-    settings: Settings, restic: Restic, name: str, choice: Choice, to_url: str = ""
+    settings: Settings, restic: Restic, engine: Engine, name: str, choice: Choice, to_url: str = ""
 ) -> Restored:
     """Bring back a database, and compare every table with what was saved."""
     database = next((d for d in settings.databases if d.name == name), None)
@@ -69,9 +71,9 @@ def restore_database(
         names = ", ".join(d.name for d in settings.databases) or "none"
         raise BackupError(f"This host has no database {name} in backup_databases ({names}).")
     if to_url:
-        database = replace(database, url=to_url)
+        database = replace(database, url=to_url, service="")
     snapshot = find_snapshot(restic, f"database:{name}", choice.at)
-    is_there = _has_tables(database)
+    is_there = _has_tables(database, engine)
     if is_there and choice.existing != REPLACE:
         return _left(snapshot, choice, f"The database {name} has tables already.")
     if choice.check:
@@ -83,11 +85,33 @@ def restore_database(
             _compare(snapshot, saved, sqlite.read_fingerprint(folder / DUMP))
             sqlite.put_in_place(folder / DUMP, path)
         else:
-            server = find_server(database.url, database.password_file)
+            server = server_of(database, engine)
             postgres.load_dump(server, folder / DUMP, clear=is_there)
             _compare(snapshot, saved, postgres.read_fingerprint(server))
     rows = sum(table.rows for table in saved.values())
     return _done(snapshot, f"The database {name} has its {len(saved)} tables with {rows} rows again.")
+
+
+def restore_dump(settings: Settings, restic: Restic, engine: Engine, name: str, choice: Choice) -> Restored:
+    """Bring back what a program dumped, by the program that reads it, into its volume.
+
+    The service that has the volume must not run yet, or be stopped.
+    """
+    dump = next((d for d in settings.dumps if d.name == name and d.restore), None)
+    if dump is None:
+        raise BackupError(f"This host has no dump {name} with a program to restore it in backup_dumps.")
+    snapshot = find_snapshot(restic, f"dump:{name}", choice.at)
+    volume = parse_volume(restic.read(snapshot.id, f"{snapshot.paths[0]}/{ABOUT}"))
+    if engine.has(volume.name):
+        left = _make_room(settings, engine, volume, snapshot, choice)
+        if left:
+            return left
+    if choice.check:
+        return _done(snapshot, f"The dump {name} would be restored.")
+    with restored(settings, restic, snapshot) as folder, _unfinished(settings, f"volume:{volume.name}"):
+        engine.create(volume)
+        engine.fill(dump.image, volume.name, dump.target, dump.restore, folder / DUMP)
+    return _done(snapshot, f"The dump {name} is in the volume {volume.name} again.")
 
 
 def restore_files(
@@ -151,24 +175,32 @@ def restore_volume(
 
 
 def restore_host(
-    settings: Settings, restic: Restic, engine: Engine, host: str, choice: Choice
+    settings: Settings,
+    restic: Restic,
+    engine: Engine,
+    host: str,
+    choice: Choice,
+    kinds: Collection[str] = KINDS,
 ) -> Iterator[Restored]:
-    """Bring back all that the host `host` had: keys first, then databases, folders and volumes.
+    """Bring back all that the host `host` had, as far as it is of one of the `kinds`, in the order of KINDS.
 
     A volume comes back where it was last saved.
     """
     fit = [s for s in restic.snapshots() if choice.at is None or s.time <= choice.at]
     newest = newest_of_each(fit)
-    if f"files:{host}" in newest:
+    if FILES in kinds and f"files:{host}" in newest:
         yield restore_files(settings, restic, host, choice)
-    for database in settings.databases:
-        yield restore_database(settings, restic, database.name, choice)
+    for dump in settings.dumps if DUMPS in kinds else ():
+        if dump.restore:
+            yield restore_dump(settings, restic, engine, dump.name, choice)
+    for database in settings.databases if DATABASES in kinds else ():
+        yield restore_database(settings, restic, engine, database.name, choice)
     for part, snapshot in sorted(newest.items()):
         if snapshot.host != host:
             continue
-        if part.startswith("folder:"):
+        if FOLDERS in kinds and part.startswith("folder:"):
             yield restore_folder(settings, restic, host, part.removeprefix(f"folder:{host}:"), choice)
-        if part.startswith("volume:") and settings.volumes:
+        if VOLUMES in kinds and part.startswith("volume:") and settings.volumes:
             yield restore_volume(settings, restic, engine, part.removeprefix("volume:"), choice)
 
 
@@ -190,11 +222,11 @@ def _make_room(
     return None
 
 
-def _has_tables(database: Database) -> bool:
+def _has_tables(database: Database, engine: Engine) -> bool:
     path = sqlite_path(database.url)
     if path:
         return sqlite.has_tables(path)
-    return postgres.has_tables(find_server(database.url, database.password_file))
+    return postgres.has_tables(server_of(database, engine))
 
 
 def _compare(snapshot: Snapshot, saved: Fingerprint, found: Fingerprint) -> None:

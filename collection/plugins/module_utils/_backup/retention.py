@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from .errors import BackupError
 from .restic import OWN_TAG, Restic, Snapshot
+from .saving import KEPT
 from .settings import Keep
 
 _COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
@@ -32,7 +33,11 @@ def gone(snapshots: Iterable[Snapshot], now: datetime, days: int) -> list[str]:
     for snapshot in snapshots:
         parts.setdefault(snapshot.part, []).append(snapshot)
     limit = now - timedelta(days=days)
-    ended = [p for p in parts.values() if days and max(s.time for s in p) < limit]
+    ended = [
+        all_of_it
+        for part, all_of_it in parts.items()
+        if days and not part.startswith(KEPT) and max(s.time for s in all_of_it) < limit
+    ]
     return [s.id for part in ended for s in part]
 
 

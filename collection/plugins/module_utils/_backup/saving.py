@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from . import postgres, sqlite
 from .errors import BackupError
 from .fingerprint import Fingerprint, as_document
 from .notes import Outcome
-from .psql import find_server
+from .psql import Server, find_server, server_inside
 from .restic import Restic, Saved
 from .settings import Database, Dump, Settings
 from .trees import copy_files
@@ -27,6 +28,8 @@ from .volumes import ABOUT, Engine, Volume
 
 _Item = TypeVar("_Item")
 DUMP, ABOUT_DUMP, TREE = "dump", "about.json", "tree"
+#: Parts that are saved when they change, so that their last snapshot may be old.
+KEPT = "kept:"
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -35,15 +38,22 @@ def sqlite_path(url: str) -> Path | None:
     return Path(path) if mark and kind == "sqlite" else None
 
 
+def server_of(database: Database, engine: Engine) -> Server:
+    """Where a database of PostgreSQL is asked; raises BackupError."""
+    if database.service:
+        return server_inside(database.url, engine.inside(database.service))
+    return find_server(database.url, database.password_file)
+
+
 def save_all(settings: Settings, restic: Restic, engine: Engine) -> list[Outcome]:
     """Save every part; how each went. Raises BackupError only if nothing can be saved at all."""
     (settings.state / "cache").mkdir(parents=True, exist_ok=True, mode=0o700)
     restic.snapshots()  # a repository that does not answer is no fault of any part
     steps: dict[str, Callable[[], list[Saved]]] = {}
     for database in settings.databases:
-        steps[f"database:{database.name}"] = partial(_save_database, settings, restic, database)
+        steps[f"database:{database.name}"] = partial(_save_database, settings, restic, engine, database)
     for dump in settings.dumps:
-        steps[f"dump:{dump.name}"] = partial(_save_dump, settings, restic, dump)
+        steps[f"dump:{dump.name}"] = partial(_save_dump, settings, restic, engine, dump)
     if settings.files or settings.files_if_there:
         steps["files"] = partial(_save_files, settings, restic)
     if settings.folders:
@@ -85,6 +95,22 @@ def save_volume(settings: Settings, restic: Restic, engine: Engine, volume: Volu
         return restic.save(f"volume:{volume.name}", [volume.place], wrap)
 
 
+def keep_given(settings: Settings, restic: Restic, name: str, content: bytes) -> bool:
+    """Save what somebody hands over, unless it is what was saved last; whether it was saved."""
+    checksum = hashlib.sha256(content).hexdigest()
+    part = f"{KEPT}{name}"
+    for newest in restic.snapshots(part)[-1:]:
+        about = json.loads(restic.read(newest.id, f"{newest.paths[0]}/{ABOUT_DUMP}"))
+        if about["checksum"] == checksum:
+            return False
+    with staging(settings, "kept", name) as folder:
+        (folder / DUMP).write_bytes(content)
+        about = {"kind": "kept", "checksum": checksum}
+        (folder / ABOUT_DUMP).write_text(json.dumps(about), encoding="utf-8")
+        restic.save(part, [str(folder)])
+    return True
+
+
 @contextmanager
 def staging(settings: Settings, kind: str, name: str) -> Iterator[Path]:
     """An empty folder of root's alone, always at the same place, gone afterwards."""
@@ -112,7 +138,7 @@ def _each(items: Iterable[_Item], save: Callable[[_Item], Saved]) -> list[Saved]
     return saved
 
 
-def _save_database(settings: Settings, restic: Restic, database: Database) -> list[Saved]:
+def _save_database(settings: Settings, restic: Restic, engine: Engine, database: Database) -> list[Saved]:
     with staging(settings, "database", database.name) as folder:
         path = sqlite_path(database.url)
         tables: Fingerprint
@@ -120,22 +146,24 @@ def _save_database(settings: Settings, restic: Restic, database: Database) -> li
             sqlite.copy_database(path, folder / DUMP)
             tables = sqlite.read_fingerprint(folder / DUMP)
         else:
-            server = find_server(database.url, database.password_file)
-            tables = postgres.dump_database(server, folder / DUMP)
+            tables = postgres.dump_database(server_of(database, engine), folder / DUMP)
         about = {"kind": "sqlite" if path else "postgresql", "tables": as_document(tables)}
         (folder / ABOUT_DUMP).write_text(json.dumps(about), encoding="utf-8")
         return [restic.save(f"database:{database.name}", [str(folder)])]
 
 
-def _save_dump(settings: Settings, restic: Restic, dump: Dump) -> list[Saved]:
+def _save_dump(settings: Settings, restic: Restic, engine: Engine, dump: Dump) -> list[Saved]:
+    command = [*(engine.inside(dump.service) if dump.service else ()), *dump.command]
     with staging(settings, "dump", dump.name) as folder:
         with (folder / DUMP).open("wb") as output:
             done = subprocess.run(
-                dump.command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, check=False
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, check=False
             )
         words = " ".join(done.stderr.decode(errors="replace").split())[-400:]
         if done.returncode != 0 or (folder / DUMP).stat().st_size == 0:
             raise BackupError(f"{dump.command[0]} ended with {done.returncode} and gave no dump: {words}")
+        if dump.volume:
+            (folder / ABOUT).write_text(engine.describe(dump.volume).as_text(), encoding="utf-8")
         return [restic.save(f"dump:{dump.name}", [str(folder)])]
 
 

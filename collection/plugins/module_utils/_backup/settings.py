@@ -22,14 +22,24 @@ class Database:
     url: str
     password_file: str = ""
     verify_url: str = ""  # PostgreSQL: where the restore test makes its database; empty: the same server
+    service: str = ""  # PostgreSQL: of the swarm, with its container on this host, in which it is asked
 
 
 @dataclass(frozen=True)
 class Dump:
-    """A program whose output is saved, for what has its own way to be dumped."""
+    """A program whose output is saved, for what has its own way to be dumped.
+
+    With `restore` it comes back by a program too, which runs in a container of `image` with the volume
+    `volume` at `target`, and reads the dump.
+    """
 
     name: str
     command: tuple[str, ...]
+    service: str = ""  # of the swarm, with its container on this host, in which the program runs
+    image: str = ""
+    volume: str = ""
+    target: str = ""
+    restore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from .settings import Settings, Volumes
 _TO_READ = ("DAC_READ_SEARCH",)
 _TO_WRITE = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
 ABOUT = "volume.json"
+_SERVICE = "com.docker.swarm.service.name"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,25 @@ class Engine:
         """Names of running containers that have the volume."""
         return self._run("ps", f"--filter=volume={name}", "--format={{.Names}}").split()
 
+    def inside(self, service: str) -> tuple[str, ...]:
+        """The words before a program that run it in the container of a swarm's service on this host."""
+        found = self._run(
+            "ps", "--quiet", "--filter=status=running", f"--filter=label={_SERVICE}={service}"
+        ).split()
+        if not found:
+            raise BackupError(
+                f"No container of the service {service} runs on this host. Start it, or name the host that "
+                "has it as backup_keeper."
+            )
+        return (self._program, "exec", "--interactive", found[0])
+
+    def fill(self, image: str, volume: str, target: str, command: Sequence[str], source: Path) -> None:
+        """Have a program of an image, as the image's own user, fill a volume from a file, which it reads."""
+        mount = _mount("volume", volume, target)
+        start = ["run", "--rm", "--interactive", "--pull=never", "--network=none", "--cap-drop=ALL"]
+        limits = ["--security-opt=no-new-privileges", mount, f"--entrypoint={command[0]}"]
+        self._run(*start, *limits, image, *command[1:], source=source)
+
     def create(self, volume: Volume) -> None:
         """Make a volume as it was; one that is there stays."""
         labels = [f"--label={k}={v}" for k, v in sorted(volume.labels.items())]
@@ -120,15 +141,12 @@ class Engine:
     def _names(self, *filters: str) -> list[str]:
         return self._run("volume", "ls", "--quiet", *filters).split()
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, *arguments: str, source: Path | None = None) -> str:
         try:
-            done = subprocess.run(
-                [self._program, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            with Path(source or os.devnull).open("rb") as given:
+                done = subprocess.run(
+                    [self._program, *arguments], stdin=given, capture_output=True, text=True, check=False
+                )
         except FileNotFoundError as error:
             raise BackupError(f"There is no program {self._program} on this host.") from error
         if done.returncode != 0:

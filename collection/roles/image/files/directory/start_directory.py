@@ -52,6 +52,11 @@ class Places:
     run: Path = Path("/run/slapd")
 
     @property
+    def backup(self) -> Path:
+        """What `slapcat` wrote, to be taken over."""
+        return self.data / "restore.ldif"
+
+    @property
     def configuration(self) -> Path:
         """The server's own settings; they are made at each start."""
         return self.run / "slapd.conf"
@@ -64,6 +69,8 @@ def main() -> None:
     settings = Settings(**json.loads(places.settings.read_text(encoding="utf-8")))
     places.run.mkdir(exist_ok=True)
     places.configuration.write_text(configuration(settings, places), encoding="utf-8")
+    for word in ensure_restored(places):
+        print(f"start-directory: {word}", file=sys.stderr, flush=True)
     for word in converge(settings, places):
         print(f"start-directory: {word}", file=sys.stderr, flush=True)
     socket = str(places.run / "ldapi").replace("/", "%2f")
@@ -104,6 +111,20 @@ def configuration(settings: Settings, places: Places) -> str:
         f'access to * by dn.exact="{console_dn(settings)}" read by self read by * none',
     ]
     return "\n".join(lines) + "\n"
+
+
+def ensure_restored(places: Places) -> Iterator[str]:
+    """Take over the entries of a backup that lie beside the data, where there are none of our own yet.
+
+    Who puts them there looks that there are none, so what is there then is of a start that was cut off.
+    """
+    if not places.backup.exists():
+        return
+    for path in (places.data / "data.mdb", places.data / "lock.mdb"):
+        path.unlink(missing_ok=True)
+    _tool("slapadd", places, "-q", "-l", str(places.backup))
+    places.backup.unlink()
+    yield "the entries of a backup are taken over"
 
 
 def converge(settings: Settings, places: Places) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Server:
     service: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
-    node: str = ""  # the id of the node it must run on; empty: any
+    place: str = ""  # the constraint of the node it must run on; empty: any
 
 
 def key_of(user: str, server: str) -> str:
@@ -67,7 +67,7 @@ def labels_of(ground: Ground, server: Server, profile: Profile) -> dict[str, str
 def build_service(ground: Ground, server: Server, profile: Profile) -> dict[str, Any]:
     """The arguments of docker's `create_service`."""
     labels = labels_of(ground, server, profile)
-    places = [*ground.constraints, *([f"node.id=={server.node}"] if server.node else [])]
+    places = [*ground.constraints, *([server.place] if server.place else [])]
     container = {
         "Image": profile.image,
         "Args": list(server.command),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,8 +43,9 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
         30.0, config=True, help="Seconds for which a server may wait for a place on a node."
     )
 
-    #: The node on which the home lies, as far as that matters; it is remembered after the end.
-    home_node = ""
+    #: The constraint of the node on which the home lies, as far as that matters; it is remembered after the
+    #: end. It names the host: a node that was made anew from a backup has another id, and the home.
+    home_place = ""
     _seen = Look("coming", 5, "Asking the swarm.")
     # All spawners share it. Many people start at once, and each call waits for the engine.
     _executor = ThreadPoolExecutor(4, thread_name_prefix="engine")
@@ -53,11 +54,11 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
 
     def get_state(self) -> dict[str, Any]:
         state: dict[str, Any] = super().get_state()
-        return state | ({"home_node": self.home_node} if self.home_node else {})
+        return state | ({"home_place": self.home_place} if self.home_place else {})
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        self.home_node = state.get("home_node", "")
+        self.home_place = _place_in(state)
 
     # --- What is chosen ---------------------------------------------------------------------------
 
@@ -93,7 +94,7 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
             service=self.object_name,
             command=await self.get_command(),
             environment=self.get_env(),
-            node=self._known_node() if self.ground.keeps_to_its_node else "",
+            place=self._known_place() if self.ground.keeps_to_its_node else "",
         )
         try:
             made = await self.docker("create_service", **build_service(self.ground, server, profile))
@@ -174,7 +175,8 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
             if waits_since and now - waits_since > self.pending_timeout:
                 raise StartFailed(seen.words)
             if seen.state == "running" and await _listens(self.object_name, self.port):
-                self.home_node = seen.node
+                if self.ground.keeps_to_its_node:
+                    self.home_place = await self._place_of(seen.node)
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.2, 1.0)
@@ -250,12 +252,23 @@ class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
                 self.log.warning("The engine does not answer (%s); asking again", error)
             await asyncio.sleep(2)
 
-    def _known_node(self) -> str:
-        """The node on which this person's home lies, if one of their servers has run before."""
-        if self.home_node:
-            return self.home_node
+    async def _place_of(self, node: str) -> str:
+        """The constraint that only this node fulfils."""
+        seen = await self._patiently(lambda: self.docker("inspect_node", node))
+        return f"node.hostname=={seen['Description']['Hostname']}"
+
+    def _known_place(self) -> str:
+        """The constraint of the node of this person's home, if one of their servers has run before."""
+        if self.home_place:
+            return self.home_place
         states = (spawner.state or {} for spawner in self.orm_spawner.user.orm_spawners.values())
-        return next((state["home_node"] for state in states if state.get("home_node")), "")
+        return next((place for place in map(_place_in, states) if place), "")
+
+
+def _place_in(state: Mapping[str, Any]) -> str:
+    """What a state says of the home's node; older ones have the node's id."""
+    node = state.get("home_node")
+    return str(state.get("home_place") or (f"node.id=={node}" if node else ""))
 
 
 async def _listens(host: str, port: int) -> bool:
