@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.platform import VARIABLE, Platform
+from tests.cluster.platform import GROUP_VARIABLE, VARIABLE, Platform
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def platform() -> Iterator[Platform]:
     """The platform in the folder that the variable names."""
     folder = os.environ.get(VARIABLE, "")
     assert folder, f"set {VARIABLE} to the folder of a platform: `make test-cluster` makes one and runs this"
-    made = Platform(Path(folder))
+    made = Platform(Path(folder), os.environ.get(GROUP_VARIABLE, "cluster"))
     with pytest.MonkeyPatch.context() as patch:
         made.lead_names_here(patch)
         yield made

@@ -24,6 +24,8 @@ from tests.nodes.hosts import Hosts
 
 #: The folder of the platform: nodes.json, nodes/, inventory/, platform/.
 VARIABLE = "LABYARD_TEST_CLUSTER"
+#: The group of its machines, where they are not those of the scenario cluster.
+GROUP_VARIABLE = "LABYARD_TEST_CLUSTER_GROUP"
 #: Names of the example inventory, which the tests leave as they are.
 CONSOLE, APPS, HUB = "labyard.example.org", "apps.example.org", "hub.example.org"
 PASSWORDS = {"ada": "adas first password", "bob": "bobs first password"}
@@ -39,6 +41,7 @@ class Platform:
     """The platform whose inventory lies in `folder`."""
 
     folder: Path
+    group: str = "cluster"
 
     @property
     def ca(self) -> str:
@@ -59,7 +62,8 @@ class Platform:
 
     def machines(self) -> Hosts:
         """The machines, to be ended and cut off."""
-        found = Hosts(docker.from_env(timeout=60), self.folder / "nodes", group="cluster", owner=NOBODY)
+        engine = docker.from_env(timeout=60)
+        found = Hosts(engine, self.folder / "nodes", tuple(self.nodes), group=self.group, owner=NOBODY)
         found.adopt(self.nodes)
         return found
 

@@ -99,6 +99,8 @@ class Engine:
         """Make a volume as it was; one that is there stays."""
         labels = [f"--label={k}={v}" for k, v in sorted(volume.labels.items())]
         options = [f"--opt={k}={v}" for k, v in sorted(volume.options.items())]
+        if volume.options.get("type") == "none":  # a folder of the host, which the engine does not make
+            Path(volume.options.get("device", "/")).mkdir(parents=True, exist_ok=True)
         self._run("volume", "create", f"--driver={volume.driver}", *labels, *options, volume.name)
 
     def is_empty(self, settings: Settings, volume: Volume) -> bool:
