@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.labyard.platform.plugins.module_utils._backup.saving import keep_given
 from tests.conftest import wait_until
 from tests.integration.backup_house import House, make_database, query
 from tests.integration.debian_programs import ensure_program
@@ -170,6 +171,16 @@ def test_prove_when_a_row_is_missing_in_the_dump_then_the_table_is_named(house: 
     (error,) = house.run("prove", code=1)["errors"]
     assert 'table an odd "name has other values in its 1 rows' in error
     assert "table users had 100 rows and has 99" in error
+
+
+def test_keep_when_handed_over_again_then_only_what_has_changed_is_saved(new: House) -> None:
+    settings, restic = new.settings, new.restic
+    assert keep_given(settings, restic, "control", b"first")
+    assert not keep_given(settings, restic, "control", b"first")
+    assert keep_given(settings, restic, "control", b"second")
+    (newest,) = [s for s in new.run("list")["snapshots"] if s["part"] == "kept:control"]
+    assert restic.read(newest["id"], f"{settings.state}/staging/kept/control/dump") == "second"
+    assert not (settings.state / "staging" / "kept" / "control").exists()
 
 
 def test_restore_when_everything_is_lost_then_everything_comes_back(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._backup.psql impo
     Server,
     Session,
     find_server,
+    program,
 )
 from labyard.app import create_app
 from labyard.migrate import upgrade_tables
@@ -71,6 +73,21 @@ def test_dump_when_loaded_elsewhere_then_every_row_is_the_same(
     postgres.load_dump(empty, tmp_path / "dump")
     assert differences(saved, postgres.read_fingerprint(empty)) == []
     execute(empty, "INSERT INTO people (name) VALUES ('the next number is free')")
+
+
+def test_dump_when_made_and_loaded_beside_the_server_then_it_goes_by_input_and_output(
+    server: Server, empty: Server, tmp_path: Path
+) -> None:
+    programs = str(Path(program("psql")).parent)
+    beside = ("env", f"PATH={programs}:/usr/bin")
+    saved = postgres.dump_database(replace(server, inside=beside), tmp_path / "dump")
+    execute(empty, "CREATE ROLE somebody; GRANT ALL ON SCHEMA public TO somebody")
+    postgres.load_dump(replace(empty, inside=beside, role="somebody"), tmp_path / "dump")
+    assert differences(saved, postgres.read_fingerprint(empty)) == []
+    with psycopg.connect(empty.address, password=empty.password) as connection:
+        owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+        assert owners.fetchall() == [("somebody",)]
+    execute(empty, "DROP OWNED BY somebody; DROP ROLE somebody")
 
 
 def test_dump_when_others_write_meanwhile_then_it_and_its_fingerprint_are_of_one_moment(

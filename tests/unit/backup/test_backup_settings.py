@@ -27,7 +27,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._backup.notes imp
     write_notes,
 )
 from ansible_collections.labyard.platform.plugins.module_utils._backup.proving import choose
-from ansible_collections.labyard.platform.plugins.module_utils._backup.psql import find_server
+from ansible_collections.labyard.platform.plugins.module_utils._backup.psql import find_server, server_inside
 from ansible_collections.labyard.platform.plugins.module_utils._backup.restic import (
     Snapshot,
     read_environment,
@@ -107,6 +107,16 @@ def test_server_when_found_then_the_password_is_no_part_of_its_address(
     assert found.environment().get("PGPASSWORD", "") == password
 
 
+def test_server_when_asked_inside_then_it_is_by_its_socket_and_tables_are_the_owners() -> None:
+    found = server_inside("postgresql://ada@database/lab", ("docker", "exec", "-i", "abc"))
+    assert found.address == "postgresql://postgres@/lab?host=%2Frun%2Fpostgresql"
+    assert (found.password, found.role) == ("", "ada")
+    assert found.command("psql", "-q") == ["docker", "exec", "-i", "abc", "psql", "-q"]
+    aside = found.database("other")
+    assert aside.address == "postgresql://postgres@/other?host=%2Frun%2Fpostgresql"
+    assert (aside.inside, aside.role) == (found.inside, "")
+
+
 @pytest.mark.parametrize("url", ["mysql://x/y", "postgresql://host", ""])
 def test_server_when_the_address_is_none_then_it_is_refused(url: str) -> None:
     with pytest.raises(BackupError, match="postgresql://USER@HOST/NAME"):
@@ -128,7 +138,8 @@ def test_keep_when_given_then_only_counts_above_zero_are_asked_for() -> None:
 
 
 def test_gone_when_nothing_was_saved_for_long_then_all_of_the_part_goes() -> None:
-    kept = [snapshot("volume:a", 200), snapshot("volume:a", 3)]
+    # What is saved only when it changes may be old.
+    kept = [snapshot("volume:a", 200), snapshot("volume:a", 3), snapshot("kept:control", 200)]
     ended = [snapshot("volume:b", 200), snapshot("volume:b", 91)]
     assert gone([*kept, *ended], NOW, 90) == ["volume:b200", "volume:b91"]
     assert gone([*kept, *ended], NOW, 0) == []
