@@ -116,7 +116,9 @@ test-oracle: test-platform ## Our stacks against those of docker's own client (2
 
 .PHONY: test-molecule
 test-molecule: test-platform ## Each role: converge, again, check mode, verify, remove (the whole: test-cluster)
-	molecule -c .config/molecule/config.yml test --all --exclude cluster $(ARGS)
+	@rm -f .cache/molecule.log
+	ANSIBLE_LOG_PATH=$(CURDIR)/.cache/molecule.log molecule -c .config/molecule/config.yml test --all --exclude cluster $(ARGS) \
+	  || { echo "What failed, from .cache/molecule.log:"; grep -A 25 -e 'fatal: ' .cache/molecule.log; exit 1; }
 
 .PHONY: test-cluster
 test-cluster: test-platform ## The platform on three nodes: nodes lost and cut off, upgrades, new secrets (40 minutes)

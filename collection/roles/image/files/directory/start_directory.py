@@ -209,11 +209,20 @@ def read_entries(places: Places) -> dict[str, Entry]:
         for line in block.splitlines():
             name, mark, text = line.partition(":")
             if mark and not line.startswith("#"):
-                value = base64.b64decode(text[1:]).decode() if text.startswith(":") else text
-                entry.setdefault(name, []).append(value.strip())
+                entry.setdefault(name, []).append(_value(text))
         if "dn" in entry:
             found[entry.pop("dn")[0].lower()] = entry
     return found
+
+
+def _value(text: str) -> str:
+    """What stands behind the first colon of a line of LDIF.
+
+    Hashes of passwords are bytes: after a change by its owner, slapd keeps one with a stray byte at its end.
+    """
+    if text.startswith(":"):
+        return base64.b64decode(text[1:]).decode("utf-8", "backslashreplace").strip()
+    return text.strip()
 
 
 def hashed(password: str) -> str:
