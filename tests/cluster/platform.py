@@ -141,10 +141,11 @@ class Platform:
 
     def lead_names_here(self, patch: pytest.MonkeyPatch) -> None:
         """Have this process find the platform's names at its edge."""
-        real, edge = socket.getaddrinfo, self.nodes[self.groups["edge"][0]]
+        real = socket.getaddrinfo
 
         def find(host: Any, *arguments: Any, **options: Any) -> Any:
             ours = isinstance(host, str) and host.endswith((CONSOLE, APPS, HUB))
-            return real(edge if ours else host, *arguments, **options)
+            # looked up each time: machines that take the place of others have other addresses
+            return real(self.nodes[self.groups["edge"][0]] if ours else host, *arguments, **options)
 
         patch.setattr(socket, "getaddrinfo", find)
