@@ -27,6 +27,7 @@ from tests.services.nginx_server import APPS, DOMAIN, NginxServer
 
 PASSWORD = "correct horse battery"
 TOKEN = "the-notebooks-own-token"
+ENTERED = "__Host-labyard-app"  # the cookie of who was let in
 
 
 @dataclass
@@ -140,8 +141,7 @@ def edge_house(home: Path, database: dict[str, str]) -> Iterator[EdgeHouse]:
             db.engine.dispose()
         console.start("web")
         nginx.start()
-        answers = f"{console.url}/healthz"
-        wait_until(lambda: requests.get(answers, timeout=5).ok if _listens(port) else False, 60, answers)
+        wait_until(lambda: _answers(f"{console.url}/healthz"), 60, "the console answers")
         yield EdgeHouse(console, nginx, names, program, secret)
     finally:
         console.stop(*list(console.processes))
@@ -161,6 +161,8 @@ def lead_names_here(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(socket, "getaddrinfo", find)
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
