@@ -20,7 +20,7 @@ from labyard.app import create_app
 from labyard.context import context
 from labyard.models import Deployment, Plan, State, User, db
 from labyard.settings import read_settings
-from tests.conftest import RunningConsole, console_environment, free_port, wait_until
+from tests.conftest import RunningConsole, answers, console_environment, free_port, wait_until
 from tests.services.echo_server import EchoServer
 from tests.services.name_server import NameServer
 from tests.services.nginx_server import APPS, DOMAIN, NginxServer
@@ -141,7 +141,7 @@ def edge_house(home: Path, database: dict[str, str]) -> Iterator[EdgeHouse]:
             db.engine.dispose()
         console.start("web")
         nginx.start()
-        wait_until(lambda: _answers(f"{console.url}/healthz"), 60, "the console answers")
+        wait_until(lambda: answers(f"{console.url}/healthz"), 60, "the console answers")
         yield EdgeHouse(console, nginx, names, program, secret)
     finally:
         console.stop(*list(console.processes))
@@ -159,10 +159,3 @@ def lead_names_here(patch: pytest.MonkeyPatch) -> None:
         return real("127.0.0.1" if ours else host, *arguments, **options)
 
     patch.setattr(socket, "getaddrinfo", find)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False

@@ -21,7 +21,8 @@ from josepy.b64 import b64encode
 from josepy.jwa import ES256
 from josepy.jwk import JWKEC
 
-from .keeping import CertificateError, write_text
+from .errors import CertificateError
+from .keeping import write_text
 from .making import Pair
 
 _SECONDS_OF_HOOK = 300
