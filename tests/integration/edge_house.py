@@ -79,7 +79,7 @@ class EdgeHouse:
     def make_person(self, username: str, *, is_admin: bool = False) -> None:
         """A person with PASSWORD."""
         with self._database():
-            create_user(db.session, username, PASSWORD, is_admin=is_admin)  # type: ignore[arg-type]
+            create_user(db.session, username, PASSWORD, is_admin=is_admin)
             db.session.commit()
 
     @contextmanager

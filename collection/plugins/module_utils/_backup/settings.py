@@ -116,7 +116,7 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
 
 
 def _make(kind: type[_Made], values: Mapping[str, Any], where: str) -> _Made:
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # one of the dataclasses above
     strange = sorted(set(values) - known)
     if strange:
         raise BackupError(f"{where}: {', '.join(strange)} is not known. Leave it out.")

@@ -86,7 +86,7 @@ def order(server: AcmeServer, account: JWKEC, names: Sequence[str]) -> tuple[str
 def _sign_in(server: AcmeServer, account: JWKEC) -> client.ClientV2:
     network = client.ClientNetwork(account, alg=ES256, user_agent=_USER_AGENT)
     if server.ca:
-        network.verify_ssl = str(server.ca)  # type: ignore[assignment] # requests takes a path as well
+        network.verify_ssl = str(server.ca)  # type: ignore[assignment]  # requests takes a path as well
     acme = client.ClientV2(client.ClientV2.get_directory(server.directory, network), network)
     about = messages.NewRegistration.from_data(email=server.mail or None, terms_of_service_agreed=True)
     try:
