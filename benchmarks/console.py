@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import docker
-import requests
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -39,22 +37,11 @@ def started_console(engine: docker.DockerClient) -> Iterator[Any]:
         home = Path(folder)
         url = f"http://127.0.0.1:{helpers.free_port()}"
         console = helpers.RunningConsole(url, home, helpers.console_environment(home))
-        console.labyard("db", "upgrade")
-        console.labyard("db", "load-plans", str(REPOSITORY / "inventories" / "local" / "plans.yml"))
-        console.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
-        console.api_key = json.loads((home / "admin.json").read_text(encoding="utf-8"))["api_key"]
+        console.set_up(REPOSITORY / "inventories" / "local" / "plans.yml")
         console.start("web", "worker")
         try:
-            helpers.wait_until(lambda: is_ready(url), 60, f"{url}/readyz")
+            helpers.wait_until(lambda: helpers.is_ready(console), 60, f"{url}/readyz")
             yield console
         finally:
             console.stop("web", "worker")
             helpers.remove_deployments_of(console, engine)
-
-
-def is_ready(url: str) -> bool:
-    """Whether the console at `url` takes commands."""
-    try:
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
-    except requests.RequestException:
-        return False

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import yaml
 
-from .console import REPOSITORY, is_ready, load_test_helpers
+from .console import REPOSITORY, load_test_helpers
 
 CONCURRENCY = 2  # commands, or plays, at a time
 TASKS = {"noop": 0, "tasks": 200}  # plan and role: how many tasks that do nothing its install has
@@ -94,7 +94,7 @@ def started_bench() -> Iterator[Bench]:
         console.start("web")
         worker = _start_worker(console)
         try:
-            helpers.wait_until(lambda: is_ready(url), 60, f"{url}/readyz")
+            helpers.wait_until(lambda: helpers.is_ready(console), 60, f"{url}/readyz")
             processes = [psutil.Process(p.pid) for p in (worker, console.processes["web"])]
             yield Bench(console, folder, _bare_environment(config), processes)
         finally:
@@ -117,11 +117,7 @@ def _start_worker(console: Any) -> subprocess.Popen[bytes]:
 def _prepare_home(console: Any, folder: Path) -> None:
     plans = [{"name": name, "configuration": f"labyard.platform.{name}"} for name in TASKS]
     (folder / "plans.yml").write_text(yaml.safe_dump(plans), encoding="utf-8")
-    credentials = console.home / "admin.json"
-    console.labyard("db", "upgrade")
-    console.labyard("db", "load-plans", str(folder / "plans.yml"))
-    console.labyard("user", "ensure-admin", "--credentials", str(credentials), "--url", console.url)
-    console.api_key = json.loads(credentials.read_text(encoding="utf-8"))["api_key"]
+    console.set_up(folder / "plans.yml")
 
 
 def _bare_environment(config: Path) -> dict[str, str]:

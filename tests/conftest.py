@@ -84,6 +84,15 @@ class RunningConsole:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
+    def set_up(self, plans: Path) -> None:
+        """Make tables, plans and the admin, in whose name this object speaks from now on."""
+        credentials = self.home / "admin.json"
+        self.labyard("db", "upgrade")
+        self.labyard("db", "load-plans", str(plans))
+        self.labyard("user", "ensure-admin", "--credentials", str(credentials), "--url", self.url)
+        found = json.loads(credentials.read_text(encoding="utf-8"))
+        self.password, self.api_key = found["password"], found["api_key"]
+
     def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> requests.Response:
         """One call of the REST interface with the admin's key, or with `key`."""
         headers = {"Authorization": f"Bearer {key or self.api_key}"}
@@ -159,11 +168,7 @@ def console(
     home = tmp_path_factory.mktemp("console")
     url = f"http://127.0.0.1:{free_port()}"
     made = RunningConsole(url, home, console_environment(home, **session_console_database))
-    made.labyard("db", "upgrade")
-    made.labyard("db", "load-plans", str(write_plans(home)))
-    made.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
-    credentials = json.loads((home / "admin.json").read_text(encoding="utf-8"))
-    made.password, made.api_key = credentials["password"], credentials["api_key"]
+    made.set_up(write_plans(home))
     made.start("web", "worker")
     try:
         wait_until(lambda: is_ready(made), 60, f"{url}/readyz: {made.log('web')[-2000:]}")
@@ -187,8 +192,14 @@ def write_plans(home: Path) -> Path:
 
 
 def is_ready(console: RunningConsole) -> bool:
+    """Whether the console takes commands."""
+    return answers(f"{console.url}/readyz")
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` succeeds."""
     try:
-        return requests.get(f"{console.url}/readyz", timeout=5).status_code == 200
+        return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-import requests
 
 from labyard.accounts.keys import create_key
 from labyard.accounts.people import create_user
@@ -18,7 +16,7 @@ from labyard.context import session
 from labyard.models import Worker
 from labyard.models.base import begin_writing
 from labyard.settings import read_settings
-from tests.conftest import RunningConsole, console_environment, free_port, wait_until, write_plans
+from tests.conftest import RunningConsole, answers, console_environment, free_port, wait_until, write_plans
 
 PASSWORD = "correct horse battery"
 
@@ -46,14 +44,11 @@ def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interface]:
     home = tmp_path_factory.mktemp("interface")
     url = f"http://127.0.0.1:{free_port()}"
     console = RunningConsole(url, home, console_environment(home))
-    console.labyard("db", "upgrade")
-    console.labyard("db", "load-plans", str(write_plans(home)))
-    console.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
-    keys = _make_people(console)
-    keys["admin"] = json.loads((home / "admin.json").read_text(encoding="utf-8"))["api_key"]
+    console.set_up(write_plans(home))
+    keys = {**_make_people(console), "admin": console.api_key}
     console.start("web")
     try:
-        wait_until(lambda: _answers(url), 60, f"{url} answers")
+        wait_until(lambda: answers(f"{url}/healthz"), 60, f"{url} answers")
         yield Interface(console, keys)
     finally:
         console.stop("web")
@@ -75,10 +70,3 @@ def _make_people(console: RunningConsole) -> dict[str, str]:
         session().add(Worker(name="test:1", host="test", concurrency=1, started_at=utc_now(), beat_at=far))
         session().commit()
     return keys
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/healthz", timeout=5).ok
-    except requests.RequestException:
-        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -96,7 +97,8 @@ class Platform:
         return requests.request(method, url, headers=headers, verify=self.ca, timeout=30, **arguments)
 
     def deploy(self, owner: str, name: str) -> str:
-        """A notebook of `owner` that runs; its id."""
+        """A notebook of `owner` that runs, whose name begins with `name`; its id."""
+        name = f"{name}-{secrets.token_hex(3)}"
         body = {"plan": "notebook", "phase": "install", "name": name, "owner": owner}
         small = {"cpu_limit": 0.3, "memory_limit": 384}
         asked = self.ask("POST", "commands", json={**body, "params": small})

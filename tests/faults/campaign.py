@@ -85,7 +85,7 @@ class Campaign:
         Nothing more is killed after `seconds`.
         """
         end = time.monotonic() + seconds
-        chance = random.Random(self.seed)  # noqa: S311
+        chance = random.Random(self.seed)  # noqa: S311 - chance that can be repeated, no secret
         order = [planned for _ in range(rounds) for planned in chance.sample(plan, len(plan))]
         with self._people():
             for planned in order:
@@ -119,7 +119,7 @@ class Campaign:
         self.calm.set()
         with ThreadPoolExecutor(self.people) as pool:
             for number in range(self.people):
-                chance = random.Random(self.seed * 1000 + number)  # noqa: S311
+                chance = random.Random(self.seed * 1000 + number)  # noqa: S311 - chance that can be repeated, no secret
                 person = Person(self.house, number, self.journal, enough, self.calm, chance, self.params)
                 self._lives.append(pool.submit(person.live))
             try:

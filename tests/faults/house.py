@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -18,6 +17,7 @@ import yaml
 
 from tests.conftest import SCRIPTS, RunningConsole, console_environment, free_port, wait_until
 from tests.services.postgres_server import USER, PostgresServer
+from tests.services.process import running
 from tests.services.redis_server import RedisServer
 
 from . import role
@@ -123,11 +123,7 @@ def open_house(folder: Path, servers: Servers | None = None, **further: str) -> 
     console = Console(url, home, console_environment(home, **settings))
     plans = folder / "plans.yml"
     plans.write_text(yaml.safe_dump([{"name": role.PLAN, "configuration": role.NAME}]), encoding="utf-8")
-    console.labyard("db", "upgrade")
-    console.labyard("db", "load-plans", str(plans))
-    console.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
-    credentials = json.loads((home / "admin.json").read_text(encoding="utf-8"))
-    console.password, console.api_key = credentials["password"], credentials["api_key"]
+    console.set_up(plans)
     house = House(console, "postgresql" if servers else "sqlite", marks, servers=servers)
     house.secrets = {console.password, console.api_key}
     if servers:
@@ -151,14 +147,8 @@ def is_reachable(console: Console) -> bool:
 @contextmanager
 def open_servers() -> Iterator[Servers]:
     """PostgreSQL and Redis for one campaign, which kills them."""
-    servers = Servers(PostgresServer(), RedisServer())
-    try:
-        servers.postgresql.start()
-        servers.redis.start()
-        yield servers
-    finally:
-        servers.postgresql.remove()
-        servers.redis.remove()
+    with running(PostgresServer()) as postgresql, running(RedisServer()) as redis:
+        yield Servers(postgresql, redis)
 
 
 def _close(house: House) -> None:

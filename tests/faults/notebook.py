@@ -79,7 +79,7 @@ def find_orphans(house: House, nodes: SwarmNodes) -> float:
 
     The seconds from the fault's end until then.
     """
-    chance = random.Random(0)  # noqa: S311
+    chance = random.Random(0)  # noqa: S311 - chance that can be repeated, no secret
     body = {"plan": PLAN, "phase": "install", "name": "orphan", "params": notebook_params(chance, "install")}
     ended = house.console.finish(house.console.issue(**body))
     assert ended["state"] == 5, ended

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 import docker
@@ -36,10 +35,7 @@ def cheap_console(
     settings = {**cheap_console_database, "ANSIBLE_CONFIG": str(write_collection(home))}
     made = RunningConsole(url, home, console_environment(home, **settings))
     (home / "plans.yml").write_text(yaml.safe_dump([{"name": CHEAP_PLAN, "configuration": NAME}]))
-    made.labyard("db", "upgrade")
-    made.labyard("db", "load-plans", str(home / "plans.yml"))
-    made.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
-    made.api_key = json.loads((home / "admin.json").read_text(encoding="utf-8"))["api_key"]
+    made.set_up(home / "plans.yml")
     made.start("web", "worker")
     try:
         wait_until(lambda: is_ready(made), 120, f"{url}/readyz: {made.log('web')[-2000:]}")

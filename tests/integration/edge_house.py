@@ -20,13 +20,14 @@ from labyard.app import create_app
 from labyard.context import context
 from labyard.models import Deployment, Plan, State, User, db
 from labyard.settings import read_settings
-from tests.conftest import RunningConsole, console_environment, free_port, wait_until
+from tests.conftest import RunningConsole, answers, console_environment, free_port, wait_until
 from tests.services.echo_server import EchoServer
 from tests.services.name_server import NameServer
 from tests.services.nginx_server import APPS, DOMAIN, NginxServer
 
 PASSWORD = "correct horse battery"
 TOKEN = "the-notebooks-own-token"
+ENTERED = "__Host-labyard-app"  # the cookie of who was let in
 
 
 @dataclass
@@ -78,7 +79,7 @@ class EdgeHouse:
     def make_person(self, username: str, *, is_admin: bool = False) -> None:
         """A person with PASSWORD."""
         with self._database():
-            create_user(db.session, username, PASSWORD, is_admin=is_admin)  # type: ignore[arg-type]
+            create_user(db.session, username, PASSWORD, is_admin=is_admin)
             db.session.commit()
 
     @contextmanager
@@ -140,8 +141,7 @@ def edge_house(home: Path, database: dict[str, str]) -> Iterator[EdgeHouse]:
             db.engine.dispose()
         console.start("web")
         nginx.start()
-        answers = f"{console.url}/healthz"
-        wait_until(lambda: requests.get(answers, timeout=5).ok if _listens(port) else False, 60, answers)
+        wait_until(lambda: answers(f"{console.url}/healthz"), 60, "the console answers")
         yield EdgeHouse(console, nginx, names, program, secret)
     finally:
         console.stop(*list(console.processes))
@@ -159,8 +159,3 @@ def lead_names_here(patch: pytest.MonkeyPatch) -> None:
         return real("127.0.0.1" if ours else host, *arguments, **options)
 
     patch.setattr(socket, "getaddrinfo", find)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -8,8 +8,7 @@ import re
 import secrets
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, NotFound
+
+from tests.conftest import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK_LABEL = "com.docker.stack.namespace"
@@ -120,7 +121,7 @@ class Deployment:
 
     def remains(self) -> dict[str, list[str]]:
         """The leftovers once its containers are gone: the engine takes a moment to remove them."""
-        wait_until(lambda: "containers" not in self.leftovers(), f"no container of {self.stack}")
+        wait_until(lambda: "containers" not in self.leftovers(), 60, f"no container of {self.stack}")
         return self.leftovers()
 
     def task_state(self) -> str:
@@ -151,14 +152,6 @@ def _force_away(left: dict[str, list[str]]) -> None:
                 remove(name)
             except (NotFound, APIError) as error:
                 print(f"{kind} {name}: {error}")
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = 60) -> None:
-    """Return once `condition` holds; fail with `what` after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def fits(volume: Path, chosen: str) -> bool:
     """Whether a filter takes the volume; names fit by a part of them, as with docker."""
     kind, _, value = chosen.removeprefix("--filter=").partition("=")
     labels = about(volume)["Labels"] or {}
-    return value in volume.name if kind == "name" else value.partition("=")[0] in labels  # type: ignore[operator]
+    return value in volume.name if kind == "name" else value.partition("=")[0] in labels
 
 
 def run(words: list[str]) -> int:

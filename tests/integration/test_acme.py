@@ -18,7 +18,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._certificates.acm
     is_good,
     keep_ordered,
 )
-from ansible_collections.labyard.platform.plugins.module_utils._certificates.keeping import CertificateError
+from ansible_collections.labyard.platform.plugins.module_utils._certificates.errors import CertificateError
 from ansible_collections.labyard.platform.plugins.module_utils._certificates.making import Wanted, names_of
 from tests.conftest import REPOSITORY, SCRIPTS
 from tests.services.nginx_server import DOMAIN, NginxServer

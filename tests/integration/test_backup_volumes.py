@@ -147,7 +147,7 @@ def test_containers_when_the_repository_is_far_then_they_have_a_network_and_keys
     assert "--network=host" in command
     assert "--env=AWS_SECRET_ACCESS_KEY" in command
     assert not [word for word in command if "secret" in word.split("=")[-1]]
-    assert "--mount=type=bind,source=/etc/labyard/ssh,target=/root/.ssh,readonly" in command
+    assert "--mount=type=bind,source=/etc/labyard/ssh,target=/ssh,readonly" in command
     assert command[-3:] == ["--entrypoint=restic", "i", "backup"]
 
 

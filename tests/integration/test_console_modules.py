@@ -51,7 +51,7 @@ def play(cheap_console: RunningConsole, tmp_path: Path) -> Play:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert cheap_console.api_key not in done.stdout + done.stderr
-        run.printed = done.stdout  # type: ignore[attr-defined]
+        run.printed = done.stdout
         return json.loads(where.read_text(encoding="utf-8"))
 
     return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,11 +114,7 @@ def _console(folder: Path, variables: dict[str, Any], url: str, database: dict[s
         **database,
     )
     console = RunningConsole(url, folder, environment)
-    console.labyard("db", "upgrade")
-    console.labyard("db", "load-plans", str(write_plans(folder)))
-    console.labyard("user", "ensure-admin", "--credentials", str(folder / "admin.json"), "--url", url)
-    credentials = json.loads((folder / "admin.json").read_text(encoding="utf-8"))
-    console.password, console.api_key = credentials["password"], credentials["api_key"]
+    console.set_up(write_plans(folder))
     return console
 
 

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import requests
 
+from tests.conftest import wait_until
 from tests.integration.jupyter import compute, server_status
 from tests.integration.notebook_play import (
     PORTS,
@@ -23,7 +24,6 @@ from tests.integration.notebook_play import (
     Deployment,
     Outcome,
     deployment,
-    wait_until,
 )
 
 SCHEMA = json.loads(
@@ -183,7 +183,7 @@ def end_by_itself(one: Deployment) -> None:
     """Let the server of the notebook end without an error, as its idle time-out does."""
     who = {"Authorization": f"token {TOKEN}"}
     requests.post(f"{base_url(one)}/api/shutdown", headers=who, timeout=10).raise_for_status()
-    wait_until(lambda: one.task_state() == "complete", "the notebook ended by itself")
+    wait_until(lambda: one.task_state() == "complete", 60, "the notebook ended by itself")
 
 
 def test_notebook_that_its_machine_ended_then_the_swarm_starts_it_again(notebook: Deployment) -> None:
@@ -194,7 +194,7 @@ def test_notebook_that_its_machine_ended_then_the_swarm_starts_it_again(notebook
 
     (before,) = containers()
     before.kill(signal="TERM")  # what a container gets when its engine or its node goes down
-    wait_until(lambda: [c for c in containers() if c.id != before.id], "another one runs")
+    wait_until(lambda: [c for c in containers() if c.id != before.id], 60, "another one runs")
     assert server_status(base_url(notebook), TOKEN).ok
 
 
@@ -284,6 +284,6 @@ def test_install_when_it_crashes_again_and_again_then_the_log_tells_and_nothing_
 def test_install_when_a_change_crashes_then_what_ran_runs_on(notebook: Deployment) -> None:
     wrong = {"environment": {"PIP_NO_INDEX": "1"}, "pip_packages": ["labyard-test-nothing"]}
     assert "labyard-test-nothing" in refuse(notebook.run("update", **wrong))
-    wait_until(lambda: notebook.task_state() == "running", "the former notebook runs again")
+    wait_until(lambda: notebook.task_state() == "running", 60, "the former notebook runs again")
     assert server_status(base_url(notebook), TOKEN).ok
     assert succeed(notebook.run("check"))["health"] == "running"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -104,10 +103,7 @@ def _web(folder: Path, servers: tuple[PostgresServer, RedisServer], gateway: str
     url = f"http://127.0.0.1:{free_port()}"
     console = RunningConsole(url, home, console_environment(home, **settings))
     (folder / "plans.yml").write_text(yaml.safe_dump([{"name": "mark", "configuration": NAME}]))
-    console.labyard("db", "upgrade")
-    console.labyard("db", "load-plans", str(folder / "plans.yml"))
-    console.labyard("user", "ensure-admin", "--credentials", str(home / "admin.json"), "--url", url)
-    console.api_key = json.loads((home / "admin.json").read_text(encoding="utf-8"))["api_key"]
+    console.set_up(folder / "plans.yml")
     console.start("web")
     try:
         yield Site(console, servers, marks)

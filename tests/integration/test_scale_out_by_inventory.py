@@ -166,6 +166,6 @@ def _assert_no_password_in_sight(hosts: ConsoleHosts, passwords: list[str]) -> N
         assert "labyard" in processes
         for password in passwords:
             assert password not in processes
-            search = f"grep -rlF -e {password} /var/lib/labyard /root /tmp --exclude=*_password || true"
+            search = f"grep -rlF -e {password} /var/lib/labyard ~root /tmp --exclude=*_password || true"
             found = hosts.run(host, "sh", "-c", search).split()
             assert [path for path in found if not path.startswith(str(hosts.folder))] == []

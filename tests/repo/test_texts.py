@@ -37,7 +37,7 @@ RESERVED_ENDINGS = (".example", ".example.org", ".example.com", ".test", ".inval
 
 # Split here, so that this file does not hold what it looks for.
 CERTIFICATE = "-----" + "BEGIN "
-PATHS_OF_A_BUILDER = re.compile("/(?:" + "work|home/(?!labyard|jovyan|user)[a-z]+" + r")/[\w.-]+")
+PATHS_OF_A_BUILDER = re.compile("/(?:" + "work|root|home/(?!labyard|jovyan|user)[a-z]+" + r")/[\w.-]+")
 URL = re.compile(r"\bhttps?://([A-Za-z0-9.-]+)")
 IMAGE_REGISTRY = re.compile(r"(?<![\w./-])(?:docker\.io|quay\.io|ghcr\.io|gcr\.io|mcr\.microsoft\.com)/\w")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import REPOSITORY
+from .mark_collection import write_config
 
 NAME = "labyard_test.cheap.sleeper"
 TITLES = {
@@ -66,7 +66,7 @@ def write_collection(folder: Path) -> Path:
         path = role / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    return _write_config(folder)
+    return write_config(folder)
 
 
 def _spec(phase: str) -> dict[str, Any]:
@@ -108,16 +108,3 @@ def _tasks(phase: str, said: Path) -> list[dict[str, Any]]:
             "register": "__sleeper_handed_over",
         },
     ]
-
-
-def _write_config(folder: Path) -> Path:
-    """The repository's ansible.cfg with this collection beside its own."""
-    text = (REPOSITORY / "ansible.cfg").read_text(encoding="utf-8")
-    places = f"{folder / 'collections'}:{REPOSITORY / '.collections'}"
-    text = text.replace("collections_path = .collections", f"collections_path = {places}")
-    text = text.replace(
-        "inventory = inventories/local", f"inventory = {REPOSITORY / 'inventories' / 'local'}"
-    )
-    path = folder / "ansible.cfg"
-    path.write_text(text, encoding="utf-8")
-    return path

@@ -86,7 +86,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On another database than the default, run only the tests that use one."""
     if chosen_database() == "sqlite":
         return
-    uses = {"console_database"} | {f"{name}_console_database" for name in ("session", "module", "cheap")}
+    uses = {"console_database"} | {
+        f"{name}_console_database" for name in ("session", "module", "cheap", "edge")
+    }
     chosen = [i for i in items if isinstance(i, pytest.Function) and uses & set(i.fixturenames)]
     config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
     items[:] = chosen

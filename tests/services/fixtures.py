@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from .postgres_server import PostgresServer
+from .process import running
 from .redis_server import RedisServer
 from .slapd_server import SlapdServer
 
@@ -14,12 +15,8 @@ from .slapd_server import SlapdServer
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
     """A PostgreSQL server for the whole run of the tests."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -33,12 +30,8 @@ def postgresql_url(postgresql: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """A Redis server for the whole run of the tests."""
-    server = RedisServer()
-    try:
-        server.start()
+    with running(RedisServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -51,12 +44,8 @@ def redis_url(redis_server: RedisServer) -> str:
 @pytest.fixture(scope="session")
 def slapd_process() -> Iterator[SlapdServer]:
     """An OpenLDAP server for the whole run of the tests."""
-    server = SlapdServer()
-    try:
-        server.start()
+    with running(SlapdServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class NginxServer(ServerProcess):
             "ingress_resolve_seconds": 1,
         }
         template = (ROLE / "templates" / "nginx.conf.j2").read_text(encoding="utf-8")
-        environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
+        environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701 - no HTML
         text = environment.from_string(template).render({**defaults, **inner, **chosen, **settings})
         # The log of a container is its output; here it is read by tests.
         self._write("nginx.conf", text.replace("/dev/stdout", str(self.folder / "access.log")))

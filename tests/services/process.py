@@ -9,9 +9,10 @@ import signal
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -96,6 +97,19 @@ class ServerProcess(ABC):
         self.process.wait(timeout=_SECONDS_TO_STOP)
         self.process = None
         (self.folder / "pid").unlink()
+
+
+Server = TypeVar("Server", bound=ServerProcess)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """The server, started; it goes at the end, started or not."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 def remove_leftovers(kind: str) -> None:

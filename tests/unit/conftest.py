@@ -16,7 +16,8 @@ from labyard.accounts.keys import create_key
 from labyard.accounts.people import create_user
 from labyard.app import create_app
 from labyard.catalog.plans import save_plan
-from labyard.context import session
+from labyard.commands.submit import CommandRequest, submit_command
+from labyard.context import context, session
 from labyard.migrate import upgrade_tables
 from labyard.models import Command, State, User, db
 from labyard.models.base import begin_writing
@@ -92,6 +93,15 @@ def end_command(command: Command, state: State = State.COMPLETED) -> None:
     if command.state == State.INITIATED:
         command.state = State.PENDING
     command.state = state
+
+
+def submit(person: User, phase: str = "install", **about: Any) -> Command:
+    """A command of `person`, as a service takes it; an install of `demo` unless `about` says otherwise."""
+    about = about or {"plan": "notebook", "name": "demo"}
+    begin_writing()
+    command = submit_command(session(), person, CommandRequest(phase, **about), context().sealer)
+    session().commit()
+    return command
 
 
 def issue(client: FlaskClient, headers: dict[str, str], **changes: Any) -> Any:

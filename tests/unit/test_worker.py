@@ -14,24 +14,18 @@ from sqlalchemy.exc import OperationalError
 
 from labyard import worker
 from labyard.clock import utc_now
-from labyard.commands.submit import CommandRequest, submit_command
-from labyard.context import context, session
+from labyard.context import session
 from labyard.execution.place import this_host
 from labyard.models import Command, Run, State, Worker
 from labyard.models.base import begin_writing
 from labyard.runs.claim import LEASE, claim_command, commands_left_here
 from tests.conftest import wait_until
-from tests.unit.conftest import make_person
+from tests.unit.conftest import make_person, submit
 
 
 @pytest.fixture
 def command(app: APIFlask) -> Command:
-    person = make_person()
-    begin_writing()
-    request = CommandRequest("install", plan="notebook", name="demo")
-    made = submit_command(session(), person, request, context().sealer)
-    session().commit()
-    return made
+    return submit(make_person())
 
 
 @pytest.mark.parametrize(

@@ -154,15 +154,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.labyard.platform.plugins.module_utils._certificates.errors import CertificateError
 from ansible_collections.labyard.platform.plugins.module_utils._certificates.module import run_module
-
-try:
-    from ansible_collections.labyard.platform.plugins.module_utils._certificates.keeping import (
-        CertificateError,
-    )
-    from ansible_collections.labyard.platform.plugins.module_utils._certificates.making import Wanted
-except ImportError:  # run_module says which package is missing
-    CertificateError = ValueError  # type: ignore[misc, assignment]
 
 
 def argument_spec() -> dict[str, Any]:
@@ -209,6 +202,7 @@ def run(options: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, A
     check_options(options)
     from ansible_collections.labyard.platform.plugins.module_utils._certificates import acme_keeping as acme
     from ansible_collections.labyard.platform.plugins.module_utils._certificates.acme_client import AcmeServer
+    from ansible_collections.labyard.platform.plugins.module_utils._certificates.making import Wanted
 
     folder = Path(options["folder"])
     wanted = Wanted(options["name"], tuple(options["dns_names"]))
@@ -233,7 +227,7 @@ def run(options: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, A
 
 def main() -> None:
     """Entry point."""
-    run_module(argument_spec(), run, CertificateError)
+    run_module(argument_spec(), run)
 
 
 if __name__ == "__main__":

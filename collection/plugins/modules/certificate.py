@@ -138,18 +138,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.labyard.platform.plugins.module_utils._certificates.errors import CertificateError
 from ansible_collections.labyard.platform.plugins.module_utils._certificates.module import run_module
 
 try:
     from ansible_collections.labyard.platform.plugins.module_utils._certificates.keeping import (
         Authority,
-        CertificateError,
         check_supplied,
         keep_certificate,
     )
     from ansible_collections.labyard.platform.plugins.module_utils._certificates.making import Wanted
-except ImportError:  # run_module says which package is missing
-    CertificateError = ValueError  # type: ignore[misc, assignment]
+except ImportError:
+    pass  # run_module says which package is missing
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _DNS_NAME = re.compile(
@@ -218,7 +218,7 @@ def run(options: dict[str, Any], check_mode: bool, now: datetime) -> dict[str, A
 def main() -> None:
     """Entry point."""
     together = [("supplied_certificate", "supplied_key")]
-    run_module(argument_spec(), run, CertificateError, required_together=together)
+    run_module(argument_spec(), run, required_together=together)
 
 
 if __name__ == "__main__":

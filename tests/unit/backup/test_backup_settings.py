@@ -69,6 +69,11 @@ def test_settings_when_read_then_lists_of_things_are_things() -> None:
     assert found.keep == Keep()
 
 
+def test_settings_when_the_ssh_folder_is_in_the_home_then_it_is_that_of_who_runs_it() -> None:
+    assert parse_settings({**LEAST, "ssh_folder": "~/.ssh"}).ssh_folder == str(Path.home() / ".ssh")
+    assert parse_settings(LEAST).ssh_folder == ""
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

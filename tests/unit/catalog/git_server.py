@@ -145,7 +145,7 @@ def serving(folder: Path) -> Iterator[GitServer]:
     context.load_cert_chain(folder / "server.pem", folder / "server-key.pem")
     https = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     https.daemon_threads = True
-    https.handle_error = lambda *_: None  # type: ignore[method-assign]  # git was ended in mid-answer
+    https.handle_error = lambda *_: None  # git was ended in mid-answer
     https.socket = context.wrap_socket(https.socket, server_side=True, do_handshake_on_connect=False)
     server.port = https.server_address[1]
     thread = threading.Thread(target=https.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

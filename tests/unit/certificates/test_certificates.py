@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from ansible_collections.labyard.platform.plugins.module_utils._certificates.errors import CertificateError
 from ansible_collections.labyard.platform.plugins.module_utils._certificates.keeping import (
     Authority,
-    CertificateError,
     Kept,
     check_supplied,
     keep_certificate,

@@ -121,7 +121,7 @@ def test_knock_when_made_then_is_known_as_one_and_never_the_same() -> None:
 def test_request_when_a_page_of_another_origin_makes_it_then_it_comes_from_elsewhere(
     changes: dict[str, object], elsewhere: bool
 ) -> None:
-    assert comes_from_elsewhere(replace(OPENED, **changes), OWN) is elsewhere  # type: ignore[arg-type]
+    assert comes_from_elsewhere(replace(OPENED, **changes), OWN) is elsewhere
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_request_when_a_page_of_another_origin_makes_it_then_it_comes_from_elsew
 def test_request_when_a_person_looks_at_the_answer_then_it_is_a_navigation(
     changes: dict[str, object], navigates: bool
 ) -> None:
-    assert replace(OPENED, **changes).is_navigation is navigates  # type: ignore[arg-type]
+    assert replace(OPENED, **changes).is_navigation is navigates
 
 
 def test_incoming_when_headers_are_missing_then_is_empty_there() -> None:

@@ -16,7 +16,6 @@ from sqlalchemy.exc import OperationalError
 from labyard.catalog import plans
 from labyard.clock import utc_now
 from labyard.commands.retry import retry_command
-from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.execution import flow, look_after, see_through, see_through_next, start
 from labyard.execution.place import this_host
@@ -24,21 +23,13 @@ from labyard.models import Command, Run, State, User
 from labyard.models.base import begin_writing
 from labyard.runs.claim import Claim, claim_command
 from tests.conftest import wait_until
-from tests.unit.conftest import make_person
+from tests.unit.conftest import make_person, submit
 from tests.unit.execution.plays import Plays
 
 
 @pytest.fixture
 def person(app: APIFlask) -> User:
     return make_person(is_admin=True)
-
-
-def issue(person: User, phase: str = "install", **about: Any) -> Command:
-    about = about or {"plan": "notebook", "name": "demo"}
-    begin_writing()
-    command = submit_command(session(), person, CommandRequest(phase, **about), context().sealer)
-    session().commit()
-    return command
 
 
 def fresh(command: Command) -> Command:
@@ -48,7 +39,7 @@ def fresh(command: Command) -> Command:
 
 
 def test_next_command_is_carried_out_on_this_host(person: User, plays: Plays) -> None:
-    command = issue(person)
+    command = submit(person)
     assert see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.message) == (State.COMPLETED, "It runs.")
@@ -60,7 +51,7 @@ def test_next_command_is_carried_out_on_this_host(person: User, plays: Plays) ->
 
 def test_run_that_is_cut_off_is_run_again_once_by_itself(person: User, plays: Plays) -> None:
     plays.how = ["die", "succeed"]
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.deployment.state) == (State.COMPLETED, State.COMPLETED)
@@ -70,7 +61,7 @@ def test_run_that_is_cut_off_is_run_again_once_by_itself(person: User, plays: Pl
 
 def test_run_that_is_cut_off_twice_is_lost_and_says_what_to_do(person: User, plays: Plays) -> None:
     plays.how = ["die"]
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.reason, len(command.runs)) == (State.FAILED, "lost", 2)
@@ -91,7 +82,7 @@ def test_phase_that_may_not_be_repeated_is_lost_at_once(
 ) -> None:
     make_phase(monkeypatch, idempotent=False)
     plays.how = ["die"]
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     command = fresh(command)
     assert (command.reason, len(command.runs)) == ("lost", 1)
@@ -104,7 +95,7 @@ def test_completed_step_that_is_not_to_be_repeated_is_left_out_of_the_second_run
     make_phase(monkeypatch, once=("Claim a port",))
     plays.how = ["die"]
     plays.steps = ["Find the image", "Claim a port", "Start the notebook and wait until it answers"]
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     assert [r["steps_done"] for r in plays.requests] == [[], ["Claim a port"]]
     begin_writing()
@@ -134,7 +125,7 @@ def test_cancelled_command_whose_run_died_is_cancelled_and_not_run_again(person:
 def left_behind(person: User, plays: Plays, how: str, host: str | None = None) -> Command:
     """A command whose worker has died a minute ago while its run went on."""
     plays.how = [how, *plays.how]
-    command = issue(person)
+    command = submit(person)
     begin_writing()
     fence = claim_command(session(), command.id, "first")
     session().commit()
@@ -196,7 +187,7 @@ def test_full_disk_lets_the_command_wait_with_the_reason_and_go_on_later(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(start, "prepare_folder", full)
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.runs, command.lease_owner) == (State.INITIATED, [], None)
@@ -218,7 +209,7 @@ def test_process_that_cannot_be_started_now_is_started_later_and_counts_as_no_lo
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(start, "start_process", refuse)
-    command = issue(person)
+    command = submit(person)
     for _ in range(3):
         begin_writing()
         session().execute(update(Command).values(lease_until=None))
@@ -244,7 +235,7 @@ def test_fault_that_does_not_pass_fails_the_command(
         raise OSError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(start, "start_process", refuse)
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.reason) == (State.FAILED, "not-started")
@@ -263,7 +254,7 @@ def test_database_that_goes_away_while_the_process_is_noted_leaves_no_process(
         real()
 
     monkeypatch.setattr(start, "begin_writing", away)
-    command = issue(person)
+    command = submit(person)
     see_through_next("worker")
     assert fresh(command).state == State.PENDING
     assert not plays.running()
@@ -278,7 +269,7 @@ def test_worker_that_lost_its_lease_to_another_host_ends_its_run_and_writes_noth
     app: APIFlask, person: User, plays: Plays
 ) -> None:
     plays.how = ["sleep"]
-    command = issue(person)
+    command = submit(person)
     thread = in_thread(app, command.id)
     wait_until(lambda: fresh(command).runs and fresh(command).runs[0].pid, 30, "the run was noted")
     begin_writing()
@@ -295,7 +286,7 @@ def test_run_that_another_worker_of_this_host_took_over_goes_on(
     app: APIFlask, person: User, plays: Plays
 ) -> None:
     plays.how = ["sleep"]
-    command = issue(person)
+    command = submit(person)
     thread = in_thread(app, command.id)
     wait_until(lambda: fresh(command).runs and fresh(command).runs[0].pid, 30, "the run was noted")
     begin_writing()
@@ -320,11 +311,11 @@ def in_thread(app: APIFlask, command_id: str) -> threading.Thread:
 
 
 def test_check_asks_for_check_mode_and_leaves_the_deployment_as_it_is(person: User, plays: Plays) -> None:
-    installed = issue(person)
+    installed = submit(person)
     see_through_next("worker")
     deployment = fresh(installed).deployment
     before = (deployment.state, deployment.params, deployment.version, deployment.health, deployment.message)
-    command = issue(person, "update", deployment=deployment.id, params={"cpu_limit": 2}, check=True)
+    command = submit(person, "update", deployment=deployment.id, params={"cpu_limit": 2}, check=True)
     see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.message) == (State.COMPLETED, "Nothing would change.")
@@ -335,10 +326,10 @@ def test_check_asks_for_check_mode_and_leaves_the_deployment_as_it_is(person: Us
 
 
 def test_check_that_fails_leaves_the_deployment_as_it_is(person: User, plays: Plays) -> None:
-    installed = issue(person)
+    installed = submit(person)
     see_through_next("worker")
     plays.how = ["fail"]
-    command = issue(person, "update", deployment=installed.deployment_id, check=True)
+    command = submit(person, "update", deployment=installed.deployment_id, check=True)
     see_through_next("worker")
     command = fresh(command)
     assert (command.state, command.deployment.state) == (State.FAILED, State.COMPLETED)
@@ -350,7 +341,7 @@ def test_claim_when_the_database_is_away_then_says_that_there_is_nothing(
     def away() -> None:
         raise OperationalError("BEGIN", {}, Exception("could not connect"))
 
-    issue(person)
+    submit(person)
     monkeypatch.setattr(flow, "begin_writing", away)
     assert not see_through_next("worker")
     assert session().scalar(select(Command.lease_owner)) is None

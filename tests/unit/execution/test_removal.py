@@ -13,13 +13,12 @@ from labyard.catalog import plans
 from labyard.catalog.configurations import ConfigurationUnavailable
 from labyard.catalog.removal import configuration_for
 from labyard.commands.retry import retry_command
-from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.errors import InvalidInput
 from labyard.execution import see_through_next
-from labyard.models import Command, Deployment, State, User
+from labyard.models import Deployment, State, User
 from labyard.models.base import begin_writing
-from tests.unit.conftest import make_person
+from tests.unit.conftest import make_person, submit
 from tests.unit.execution.plays import Plays
 
 
@@ -40,13 +39,6 @@ def orphaned(app: APIFlask, admin: User, plays: Plays, monkeypatch: pytest.Monke
 
 def gone(name: str) -> Any:
     raise ConfigurationUnavailable(f"The service configuration {name} is not installed.")
-
-
-def submit(person: User, phase: str, **about: Any) -> Command:
-    begin_writing()
-    command = submit_command(session(), person, CommandRequest(phase, **about), context().sealer)
-    session().commit()
-    return command
 
 
 def test_admin_removes_it_by_its_stack_and_the_steps_are_its_own(

@@ -8,22 +8,15 @@ import pytest
 from apiflask import APIFlask
 
 from labyard.clock import utc_now
-from labyard.commands.submit import CommandRequest, submit_command
-from labyard.context import context, session
+from labyard.context import session
 from labyard.models import Command
-from labyard.models.base import begin_writing
 from labyard.runs.claim import LEASE, LeaseLost, claim_command, commands_to_look_at, hold_command, renew_lease
-from tests.unit.conftest import make_person
+from tests.unit.conftest import make_person, submit
 
 
 @pytest.fixture
 def command(app: APIFlask) -> Command:
-    person = make_person()
-    begin_writing()
-    request = CommandRequest("install", plan="notebook", name="demo")
-    made = submit_command(session(), person, request, context().sealer)
-    session().commit()
-    return made
+    return submit(make_person())
 
 
 def test_only_one_of_two_workers_gets_the_command(command: Command) -> None:

@@ -41,7 +41,7 @@ class Api:
         self.answer = answer
         self.sent: dict[str, Any] = {}
 
-    def _url(self, path: str) -> str:
+    def _url(self, path: str, *, versioned_api: bool) -> str:
         return path
 
     def request(self, method: str, url: str, **parts: Any) -> Answer:

@@ -24,7 +24,7 @@ class Api:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def _url(self, path: str) -> str:
+    def _url(self, path: str, *, versioned_api: bool) -> str:
         return path
 
     def request(self, *_arguments: Any, **_parts: Any) -> Any:

@@ -65,7 +65,7 @@ def test_pause_without_a_stream_then_sleeps_and_never_longer_than_told(monkeypat
 def test_pause_then_subscribes_once_and_close_ends_it() -> None:
     events = Script(False, False)
     made: list[Script] = []
-    lookout = Lookout(lambda: made.append(events) or events)  # type: ignore[func-returns-value]
+    lookout = Lookout(lambda: made.append(events) or events)
     lookout.close()
     assert made == []
     lookout.pause(0)

@@ -34,7 +34,7 @@ def tagged_answer(
     as the health of a deployment, makes a new document all the same. For `If-Match` the version alone
     counts, so `"<version>"` does too.
     """
-    text = json.dumps(document, sort_keys=True, default=current_app.json.default)  # type: ignore[attr-defined]
+    text = json.dumps(document, sort_keys=True, default=current_app.json.default)  # type: ignore[attr-defined]  # that of Flask has it
     tag = f"{document['version']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag):
         response = Response(status=304)

@@ -59,7 +59,7 @@ class Operation:
 @blueprint.get("/api/v1/docs")
 def show_docs() -> str:
     """Every operation and every schema, by subject."""
-    document: dict[str, Any] = current_app._get_spec("json")  # type: ignore[attr-defined]
+    document: dict[str, Any] = current_app._get_spec("json")  # type: ignore[attr-defined]  # the app is an APIFlask
     schemas = document["components"]["schemas"]
     shown = {
         name: (str(schema.get("description", "")), read_fields(schema))

@@ -51,14 +51,15 @@ def watch(console: Console, command: dict[str, Any], timeout: float) -> dict[str
     """
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     terminal = Terminal(stderr=True)
-    goes_on = f"The command {command['id']} goes on: `labyard commands follow {command['id']}`."
+    ident = command["id"]
+    goes_on = f"The command {ident} goes on: `labyard commands follow {ident}`."
     try:
         with (
             until_interrupted(goes_on),
             Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar,
         ):
             line = bar.add_task(command["phase"], total=1.0)
-            for command in wait_for_command(console, command["id"], timeout):  # noqa: B020
+            for command in wait_for_command(console, ident, timeout):
                 bar.update(line, description=_doing(command), completed=command["progress"])
     except exits.TimedOut as error:
         raise exits.TimedOut(f"It has not ended within {timeout:g} s. {goes_on}") from error

@@ -49,7 +49,7 @@ def web(bind: str, threads: int, processes: int) -> None:
     arguments += [f"--workers={processes}", "--access-logfile=-", "--graceful-timeout=5", "--timeout=120"]
     arguments += [f"--access-logformat={_ACCESS_LINE}"]
     arguments += ["--no-control-socket"] if _has_control_socket() else []
-    os.execv(str(python_folder() / "gunicorn"), [*arguments, "labyard.wsgi:application"])  # noqa: S606
+    os.execv(str(python_folder() / "gunicorn"), [*arguments, "labyard.wsgi:application"])  # noqa: S606 - no shell is wanted
 
 
 # No query and no referrer: both may hold what lets somebody in.

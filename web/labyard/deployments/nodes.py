@@ -121,7 +121,8 @@ def find_lack(engine: Engine, deployment_id: str, needs: Needs) -> str:
         "or the nodes.",
         "ports": "All ports from {wanted} are taken: remove a deployment that is not used, or an operator "
         "widens the range.",
-        "image": "The image {wanted} is not on this swarm: an operator makes it (`make up`), then retry.",
+        "image": "The image {wanted} is not on this swarm: an operator makes it (`make up`, or site.yml with "
+        "--tags images), then retry.",
     }
     other = "No node has {wanted} free now ({largest} at most): retry later, or ask for less."
     if obstacle.kind in ("cpu", "memory", "gpu"):

@@ -16,5 +16,5 @@ def register(app: APIFlask) -> None:
     from .blueprint import blueprint
     from .forwarded import BelieveIngress
 
-    app.wsgi_app = BelieveIngress(app.wsgi_app, context(app).settings.edge_secret())  # type: ignore[method-assign]
+    app.wsgi_app = BelieveIngress(app.wsgi_app, context(app).settings.edge_secret())  # type: ignore[method-assign]  # as Flask has it for middleware
     app.register_blueprint(blueprint)

@@ -27,6 +27,7 @@ from labyard.models import Command, Run
 from labyard.models.base import begin_writing
 from labyard.runs.claim import Claim, hold_command
 from labyard.runs.folder import play_environment, prepare_folder, prepare_removal, run_folder
+from labyard.runs.inventory import operator_values
 from labyard.runs.process import RunProcess, end_process, start_process
 
 from .place import is_shared, this_host
@@ -144,7 +145,8 @@ def _needs_of(command: Command) -> Needs | None:
         configuration = configuration_of(command.deployment.plan)
     except NotFound:
         return None
-    return read_needs(configuration, {**command.deployment.params, **command.params})
+    by_operator = operator_values(configuration, context().settings)
+    return read_needs(configuration, {**by_operator, **command.deployment.params, **command.params})
 
 
 def _check_room(deployment_id: str, needs: Needs) -> None:

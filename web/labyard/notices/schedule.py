@@ -19,4 +19,4 @@ def next_try(attempts: int, now: datetime) -> datetime | None:
     if attempts >= TRIES:
         return None
     pause = min(_FIRST * _FACTOR ** (attempts - 1), _LONGEST)
-    return now + timedelta(seconds=pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311
+    return now + timedelta(seconds=pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret

@@ -131,7 +131,7 @@ def play_environment(settings: Settings, folder: Path | None = None) -> dict[str
     """
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     env["PATH"] = os.pathsep.join((str(python_folder()), os.environ.get("PATH", os.defpath)))
-    env.setdefault("HOME", "/root")
+    env.setdefault("HOME", str(Path.home()))
     env.setdefault("LANG", "C.UTF-8")
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     if settings.ansible_config:

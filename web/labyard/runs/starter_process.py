@@ -103,7 +103,7 @@ def _reap(_signal: int, _frame: Any) -> None:
 def _start_anew(worker: socket.socket) -> NoReturn:
     """Become a new starter, on the same socket: what Ansible read at import has changed."""
     worker.set_inheritable(True)
-    os.execv(sys.executable, starter_command(worker.fileno()))  # noqa: S606
+    os.execv(sys.executable, starter_command(worker.fileno()))  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

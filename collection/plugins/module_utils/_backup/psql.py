@@ -28,7 +28,7 @@ _TEXT_FORM = (
     "SET bytea_output = 'hex'; SET extra_float_digits = 3;"
 )
 TABLES = (
-    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "  # noqa: S608
+    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "  # noqa: S608 - all of it is ours
     f"WHERE schemaname NOT IN {_FOREIGN} ORDER BY 1;"
 )
 _HASH = "('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint::numeric"
@@ -102,7 +102,7 @@ class Session:
     """One session of psql: questions see one state of the database from BEGIN on."""
 
     def __init__(self, server: Server):
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - lives as long as the session
         words = ["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
         self._process = subprocess.Popen(
             server.command("psql", *words, "-d", server.address),
@@ -148,7 +148,7 @@ class Session:
         self.ask(_TEXT_FORM)
         found: Fingerprint = {}
         for name in self.ask(TABLES):
-            query = f"SELECT count(*), coalesce(sum({_HASH}), 0) FROM {name} AS t;"  # noqa: S608
+            query = f"SELECT count(*), coalesce(sum({_HASH}), 0) FROM {name} AS t;"  # noqa: S608 - quoted by the server
             rows, checksum = self.ask(query)[0].split("\t")
             found[name] = Table(int(rows), checksum)
         return found

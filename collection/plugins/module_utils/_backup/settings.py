@@ -73,7 +73,7 @@ class Settings:
     password_file: Path
     state: Path  # notes, staging, scratch; of root alone
     environment_file: str = ""  # NAME=value lines: keys of an object store
-    ssh_folder: str = ""  # for sftp from containers
+    ssh_folder: str = ""  # for sftp from containers; in the file it may begin with ~
     options: tuple[str, ...] = ()  # further options of every call of restic
     metrics_file: str = ""
     databases: tuple[Database, ...] = ()
@@ -116,6 +116,8 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
     for name in ("password_file", "state"):
         if name in values:
             values[name] = Path(values[name])
+    if values.get("ssh_folder"):
+        values["ssh_folder"] = str(Path(values["ssh_folder"]).expanduser())
     made = _make(Settings, values, "settings")
     names = [d.name for d in made.databases] + [d.name for d in made.dumps]
     if len(set(names)) < len(names):
@@ -124,7 +126,7 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
 
 
 def _make(kind: type[_Made], values: Mapping[str, Any], where: str) -> _Made:
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # one of the dataclasses above
     strange = sorted(set(values) - known)
     if strange:
         raise BackupError(f"{where}: {', '.join(strange)} is not known. Leave it out.")

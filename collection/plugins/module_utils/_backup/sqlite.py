@@ -45,7 +45,7 @@ def read_fingerprint(path: Path) -> Fingerprint:
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
             )
             names = [str(row[0]) for row in database.execute(query)]
-            return {name: hash_rows(database.execute(f"SELECT * FROM {_quoted(name)}")) for name in names}  # noqa: S608
+            return {name: hash_rows(database.execute(f"SELECT * FROM {_quoted(name)}")) for name in names}  # noqa: S608 - quoted
     except sqlite3.Error as error:
         raise BackupError(f"{path} is no sound database: {error}.") from error
 

@@ -20,6 +20,7 @@ _TO_READ = ("DAC_READ_SEARCH",)
 _TO_WRITE = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
 ABOUT = "volume.json"
 _SERVICE = "com.docker.swarm.service.name"
+_SSH_FOLDER = "/ssh"  # where the image's ~/.ssh leads to
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _restic_needs(settings: Settings) -> list[str]:
     found += [_mount("bind", str(cache), str(cache))]
     found += [_mount("bind", local, local)] if is_path else []
     if settings.ssh_folder:
-        found.append(_mount("bind", settings.ssh_folder, "/root/.ssh", "readonly"))
+        found.append(_mount("bind", settings.ssh_folder, _SSH_FOLDER, "readonly"))
     return [*found, f"--network={'none' if is_path else 'host'}"]
 
 

@@ -21,7 +21,8 @@ from josepy.b64 import b64encode
 from josepy.jwa import ES256
 from josepy.jwk import JWKEC
 
-from .keeping import CertificateError, write_text
+from .errors import CertificateError
+from .keeping import write_text
 from .making import Pair
 
 _SECONDS_OF_HOOK = 300
@@ -85,7 +86,7 @@ def order(server: AcmeServer, account: JWKEC, names: Sequence[str]) -> tuple[str
 def _sign_in(server: AcmeServer, account: JWKEC) -> client.ClientV2:
     network = client.ClientNetwork(account, alg=ES256, user_agent=_USER_AGENT)
     if server.ca:
-        network.verify_ssl = str(server.ca)  # type: ignore[assignment] # requests takes a path as well
+        network.verify_ssl = str(server.ca)  # type: ignore[assignment]  # requests takes a path as well
     acme = client.ClientV2(client.ClientV2.get_directory(server.directory, network), network)
     about = messages.NewRegistration.from_data(email=server.mail or None, terms_of_service_agreed=True)
     try:

@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from .acme_client import AcmeServer, keep_account_key, order, thumbprint
-from .keeping import CertificateError, Kept, write_text
+from .errors import CertificateError
+from .keeping import Kept, write_text
 from .making import Pair, Wanted, belong_together, names_of
 
 FOLDER = "acme"

@@ -15,11 +15,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 
+from .errors import CertificateError
 from .making import Pair, Wanted, belong_together, covers, make_authority, make_leaf, names_of
-
-
-class CertificateError(Exception):
-    """A certificate that cannot be used; the text says why and what to do."""
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,9 @@ def make_leaf(authority: Pair, wanted: Wanted, now: datetime) -> Pair:
     names: list[x509.GeneralName] = [x509.DNSName(name.lower()) for name in wanted.dns_names]
     names += [x509.IPAddress(ipaddress.ip_address(a)) for a in wanted.ip_addresses]
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())  # type: ignore[arg-type]
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())  # type: ignore[arg-type]  # a key that signs
     builder = builder.add_extension(identifier, critical=False)
-    return Pair(builder.sign(authority.key, hashes.SHA256()), key)  # type: ignore[arg-type]
+    return Pair(builder.sign(authority.key, hashes.SHA256()), key)  # type: ignore[arg-type]  # a key that signs
 
 
 def names_of(certificate: x509.Certificate) -> frozenset[str]:

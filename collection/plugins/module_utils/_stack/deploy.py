@@ -163,7 +163,7 @@ def _apply(
                 ) from error
             if error.network:
                 _wait_for_network_to_go(client, error.network, settings.wait_timeout)
-            time.sleep(0.1 * 2**attempt)
+            time.sleep(0.1 * 2**attempt)  # whoever else changes it is given ever more time to end
             live = client.read_stack(desired.name)
             plan = make_plan(desired, live, choices)
     raise AssertionError("not reached")

@@ -108,7 +108,7 @@ class Engine:
 
     def speak_newest_api(self) -> None:
         """Ask the engine for the newest version of the API that it offers, and speak that from now on."""
-        answer = self._send("GET", self.api._url("/version", versioned_api=False)).json()
+        answer = self.request("GET", "/version", versioned=False).json()
         self.api._version = str(answer["ApiVersion"])
 
     def require_api(self, version: str, what: str) -> None:
@@ -160,25 +160,15 @@ class Engine:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         stream: bool = False,
+        versioned: bool = True,
     ) -> Any:
         """Make one call. Parameters that are mappings are sent as JSON, as the engine wants filters.
 
         :param timeout: seconds; default: the option ``timeout``
+        :param versioned: whether ``path`` is that of the API version in use
         :returns: the ``requests.Response``
         :raises EngineError: one of its kinds, in words
         """
-        return self._send(method, self.api._url(path), params, body, headers, timeout, stream)
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, Any] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        stream: bool = False,
-    ) -> Any:
         self.calls[method] = self.calls.get(method, 0) + 1
         query = {
             key: json.dumps(value) if isinstance(value, dict) else value
@@ -190,7 +180,7 @@ class Engine:
         try:
             response = self.api.request(
                 method,
-                url,
+                self.api._url(path, versioned_api=versioned),
                 params=query,
                 data=None if body is None else json.dumps(body),
                 headers=send,

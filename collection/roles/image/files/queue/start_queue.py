@@ -56,7 +56,7 @@ def main() -> None:
         question = ["redis-cli", "-e", "-s", str(places.socket), "--user", settings.user, "ping"]
         os.execvp("redis-cli", question)  # noqa: S606 - no shell is wanted
     places.configuration.write_text(configuration(settings, places), encoding="utf-8")
-    os.execv("/usr/bin/redis-server", ["redis-server", str(places.configuration)])  # noqa: S606
+    os.execv("/usr/bin/redis-server", ["redis-server", str(places.configuration)])  # noqa: S606 - no shell is wanted
 
 
 def configuration(settings: Settings, places: Places) -> str:

@@ -16,7 +16,7 @@ from traitlets import Integer, List, Unicode
 _AWAY = "The directory of people does not answer, so nobody can sign in now. Notebooks that run go on."
 
 
-class VerifiedTls(ldap3.Tls):  # type: ignore[misc]
+class VerifiedTls(ldap3.Tls):
     """TLS 1.2 or newer, with a certificate signed by whom we trust for the name that we asked for.
 
     ldap3's own way looks at the name with a function that newer Pythons have dropped.
@@ -29,7 +29,7 @@ class VerifiedTls(ldap3.Tls):  # type: ignore[misc]
         connection.socket = context.wrap_socket(connection.socket, server_hostname=connection.server.host)
 
 
-class LdapPeople(LDAPAuthenticator):  # type: ignore[misc]
+class LdapPeople(LDAPAuthenticator):
     """Search, then bind. The questions are asked in a thread: the hub serves others meanwhile."""
 
     group_base = Unicode(config=True, help="The entry below which groups are.")

@@ -34,7 +34,7 @@ class StartFailed(Exception):
         self.jupyterhub_message = words
 
 
-class LabyardSpawner(SwarmSpawner):  # type: ignore[misc]
+class LabyardSpawner(SwarmSpawner):
     """SwarmSpawner with real mounts, rights taken away, causes told, and ends that are waited for."""
 
     ground: Ground = AnyTrait(config=True, help="What all servers have in common.")
