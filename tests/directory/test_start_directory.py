@@ -71,6 +71,26 @@ def test_first_start_makes_the_tree_with_hashed_passwords(
     assert "first" not in str(found)
 
 
+def test_start_when_a_backup_lies_there_then_its_people_are_there_and_it_is_gone(
+    program: ModuleType, places: Any, start: Callable[..., list[str]]
+) -> None:
+    start([{"name": "ada", "password": "first"}])
+    saved = program._tool("slapcat", places, "-o", "ldif_wrap=no")
+    before = entries(program, places)
+    for path in places.data.iterdir():
+        path.unlink()
+    # what a start that was cut off left behind is none of anybody's
+    (places.data / "data.mdb").write_text("half of it")
+    places.backup.write_text(saved)
+    assert list(program.ensure_restored(places)) == ["the entries of a backup are taken over"]
+    assert entries(program, places) == before
+    assert not places.backup.exists()
+    assert list(program.ensure_restored(places)) == []
+    # a password is theirs: what variables say of it counts only when a person is made
+    start([{"name": "ada", "password": "another"}])
+    assert entries(program, places)[ADA]["userPassword"] == before[ADA]["userPassword"]
+
+
 def test_second_start_changes_nothing(start: Callable[..., list[str]]) -> None:
     people = [{"name": "ada", "password": "first"}, {"name": "bob", "state": "disabled"}]
     groups = [{"name": "physics", "members": ["ada", "bob"]}, {"name": "empty", "members": []}]
