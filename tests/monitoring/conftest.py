@@ -55,6 +55,7 @@ _PLAY = [
         "vars_files": [str(ROLE / "defaults" / "main.yml"), str(ROLE / "vars" / "main.yml")],
         "vars": {
             "__monitoring_image": {"image": "labyard/monitoring:0"},
+            "__monitoring_probe_image": {"image": "labyard/console:0"},
             "__monitoring_temporary": {"path": "/dev/shm/x"},
             "made": {
                 "compose": "{{ __monitoring_compose }}",
@@ -65,6 +66,7 @@ _PLAY = [
         },
         "tasks": [
             {"ansible.builtin.import_tasks": str(ROLE / "tasks" / "preflight.yml")},
+            {"ansible.builtin.import_tasks": str(ROLE / "tasks" / "hash.yml")},
             {
                 "ansible.builtin.copy": {
                     "content": "{{ made | to_json }}",

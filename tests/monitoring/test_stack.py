@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import pytest
 import yaml
 
@@ -111,6 +112,27 @@ def test_probe_when_scheduled_then_one_line_of_cron(make: Callable[..., Made]) -
     )
 
 
+def test_probe_when_it_has_a_key_then_it_is_a_service(make: Callable[..., Made]) -> None:
+    made = make(monitoring_probe_key="lyk_a-key", monitoring_probe_options=["-p", "environment=a b"])
+    service = made.compose["services"]["probe"]
+    assert json.loads(made.secrets["probe"]) == {
+        "url": "http://labyard-console_web:8080",
+        "api_key": "lyk_a-key",
+    }
+    assert "lyk_a-key" not in json.dumps(made.compose)
+    (loop,) = service["command"]
+    assert "-p 'environment=a b' & wait $!; sleep 600 &" in " ".join(loop.split())
+    subprocess.run(["sh", "-n", "-c", loop], check=True)
+
+
+def test_passwords_when_given_in_clear_then_prometheus_gets_their_hash(make: Callable[..., Made]) -> None:
+    password = "a password of 24 letters or more"
+    twice = [make(monitoring_passwords={"operator": password}) for _ in range(2)]
+    users = json.loads(twice[0].secrets["web"])["basic_auth_users"]
+    assert bcrypt.checkpw(password.encode(), users["operator"].encode())
+    assert twice[0].secrets == twice[1].secrets
+
+
 def test_flags_when_made_then_the_programs_know_them(full: Made) -> None:
     for service in full.compose["services"].values():
         program = service["command"][0].replace("start-monitoring", "prometheus")
@@ -146,6 +168,7 @@ def test_exporters_when_made_then_the_swarm_tells_them_their_node(full: Made) ->
         ({"monitoring_port": 9090}, "Set monitoring_users"),
         ({"monitoring_networks": ["labyard_edge"]}, "runs something in one of the networks labyard_edge"),
         ({"monitoring_users": {"ops": "secret"}}, "as bcrypt has them"),
+        ({"monitoring_passwords": {"ops": "secret"}}, "24 to 72 characters"),
         ({"monitoring_parts": [{"name": "x"}]}, "Wrong: x"),
         ({"monitoring_parts": [{"name": "Bad Name", "url": "http://x/"}]}, "Wrong: Bad Name"),
         ({"monitoring_services": {"proxy": "nowhere"}}, "SERVICE:PORT"),
