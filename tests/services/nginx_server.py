@@ -61,6 +61,7 @@ class NginxServer(ServerProcess):
                 "figures": f"127.0.0.1:{self.figures_port}",
             },
             "__ingress_port_suffix": f":{self.port}",
+            "__ingress_processes": 2,
         }
         chosen = {
             "ingress_domain": DOMAIN,

@@ -4,9 +4,9 @@
 /run/labyard/settings      a folder for each version, and `current`, which leads to the one that is to serve
 /run/labyard/answers       what nginx says of it, see serve_ingress.py
 
-nginx reads them again without ending a connection. What it cannot read never comes so far, and this program ends
-with the cause in its last line. As long as it is well, it stays and does nothing, so that an nginx that is
-started later finds the newest.
+nginx reads them again without ending a connection. What it cannot read never comes so far, and this program
+ends with the cause in its last line. As long as it is well, it stays and does nothing, so that an nginx that
+is started later finds the newest.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from serve_ingress import words_of_nginx
 
 #: Read by the first of them, from the folder in which it lies.
 FILES = ("nginx.conf", "ingress.crt", "ingress.key", "proof.conf")
@@ -43,9 +45,8 @@ class Places:
         return self.settings / "current"
 
 
-def main() -> None:
+def main(places: Places) -> None:
     """Bring what is given, and stay until told to end."""
-    places = Places()
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     version = write(places)
@@ -96,8 +97,7 @@ def ensure_readable(places: Places, version: str) -> None:
     if done.returncode != 0:
         if not _leads_to(places, version):
             shutil.rmtree(folder)
-        lines = [line.removeprefix("nginx: ") for line in done.stderr.splitlines()]
-        _refuse(" / ".join(line for line in lines if "test failed" not in line).replace(f"{folder}/", ""))
+        _refuse(words_of_nginx(done.stderr).replace(f"{folder}/", ""))
 
 
 def lead_to(places: Places, version: str) -> str:
@@ -152,4 +152,4 @@ def _refuse(words: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    main(Places())

@@ -8,8 +8,8 @@ OLD: processes with former settings that may stay for their connections' sake; o
 /run/labyard/settings      `current` leads to what is to serve, see bring_settings.py
 /run/labyard/answers       answer.json: what serves, what was refused, and why
 
-New processes of nginx take the new settings and all new connections. The former ones stay until what they have
-open has ended, or until `worker_shutdown_timeout`.
+New processes of nginx take the new settings and all new connections. The former ones stay until what they
+have open has ended, or until `worker_shutdown_timeout`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,9 +76,9 @@ class Worker:
     is_ending: bool  # takes no new connections
 
 
-def main() -> int:
+def main(places: Places) -> int:
     """Run nginx until it ends or is told to; its exit code."""
-    drain, old, places = float(sys.argv[1]), int(sys.argv[2]), Places()
+    drain, old = float(sys.argv[1]), int(sys.argv[2])
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     Answer().write(places)
@@ -102,7 +103,7 @@ def start(places: Places) -> subprocess.Popen[bytes]:
     """nginx, which gets all signals that are kept from this program."""
     return subprocess.Popen(
         ["nginx", "-e", "stderr", "-c", str(places.configuration)],
-        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()),  # noqa: PLW1509 - no threads here
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()),
     )
 
 
@@ -125,7 +126,7 @@ def serve(nginx: subprocess.Popen[bytes], places: Places, drain: float, old: int
 
 
 def take(nginx: subprocess.Popen[bytes], places: Places, version: str, *, is_new: bool) -> str:
-    """Have nginx read its settings again and wait until they alone meet new connections; why they do not, or "".
+    """Have nginx read its settings again and wait until new connections meet them alone; why not, or "".
 
     :param is_new: nginx was just started, and reads them by itself
     """
@@ -139,7 +140,7 @@ def take(nginx: subprocess.Popen[bytes], places: Places, version: str, *, is_new
         if not meeting & former and served(places) == version:
             return ""
         if places.errors.exists() and (words := places.errors.read_text(encoding="utf-8")[known:].strip()):
-            return " / ".join(words.splitlines())
+            return words_of_nginx(words)
         time.sleep(0.05)
     if nginx.poll() is not None:
         return "it has ended by itself; its log says why"
@@ -163,7 +164,7 @@ def workers(nginx: int) -> list[Worker]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            # The second field is the name, in brackets; the fourth is the parent, the 22nd the time of the start.
+            # After the name, in brackets: the second is the parent, the 20th the time of the start.
             fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             title = (folder / "cmdline").read_text(encoding="utf-8", errors="replace")
         except (FileNotFoundError, ProcessLookupError):
@@ -171,6 +172,14 @@ def workers(nginx: int) -> list[Worker]:
         if int(fields[1]) == nginx and title.startswith("nginx: worker"):
             found.append(Worker(int(folder.name), int(fields[19]), "shutting down" in title))
     return sorted(found, key=lambda worker: (worker.started, worker.pid))
+
+
+def words_of_nginx(text: str) -> str:
+    """What nginx has written to its log of errors, in one line and without when and who."""
+    lines = [
+        re.sub(r"^(nginx: |[0-9/]+ [0-9:]+ )?\[\w+\] ([0-9#]+: )?", "", line) for line in text.splitlines()
+    ]
+    return " / ".join(line for line in lines if not line.endswith("test failed"))
 
 
 def end_oldest(nginx: int, most: int) -> None:
@@ -191,4 +200,4 @@ def end(nginx: subprocess.Popen[bytes], drain: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Places()))
