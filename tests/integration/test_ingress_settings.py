@@ -97,6 +97,25 @@ def test_settings_when_only_the_running_nginx_refuses_them_then_the_former_serve
     assert ingress.shown() == ingress.made("first")
 
 
+def test_settings_when_an_nginx_refuses_that_is_to_be_replaced_then_wait_for_its_successor(
+    ingress: IngressServer,
+) -> None:
+    ingress.stop()
+    older = ingress.put_older_nginx()
+    ingress.start()
+    older.unlink()
+    end_program(ingress.bringer)
+    text = ingress.text.replace("limit_req_zone $labyard_try", "limit_req_zone $remote_addr")
+    ingress.bringer = ingress.bring("second", text)
+    answer = ingress.folder / "answers" / "answer.json"
+    wait_until(lambda: "previously" in answer.read_text(encoding="utf-8"), 30, "it refuses")
+    assert ingress.shown() == ingress.made("first")
+    ingress.stop()
+    ingress.start()
+    ingress.wait_until_taken()
+    assert ingress.shown() == ingress.made("second")
+
+
 def test_nginx_when_it_is_started_later_then_serves_the_newest(ingress: IngressServer) -> None:
     ingress.stop()
     end_program(ingress.bringer)

@@ -125,6 +125,15 @@ class IngressServer(NginxServer):
         der = ssl.PEM_cert_to_DER_cert(text.partition(end)[0] + end)
         return hashlib.sha256(der).hexdigest()
 
+    def put_older_nginx(self) -> Path:
+        """Have what starts from now on find an nginx that says it is older; until the file is removed."""
+        older = self.folder / "programs" / "nginx"
+        older.parent.mkdir(exist_ok=True)
+        says = '[ "$*" = -v ] && echo "nginx version: nginx/1.0.0" >&2 && exit'
+        older.write_text(f'#!/bin/sh\n{says}\nexec {self._program} "$@"\n', encoding="utf-8")
+        older.chmod(0o700)
+        return older
+
     def remove(self) -> None:
         """End both and take away their folder."""
         end_program(self.bringer)
@@ -135,7 +144,9 @@ class IngressServer(NginxServer):
         return {"cwd": self.folder, "env": self._environment()}
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "PATH": f"{Path(self._program).parent}:{os.environ['PATH']}"}
+        # `programs` is empty but for tests that put another nginx there.
+        folders = [str(self.folder / "programs"), str(Path(self._program).parent), os.environ["PATH"]]
+        return {**os.environ, "PATH": ":".join(folders)}
 
     def _program_of(self, program: str, *places: str) -> list[str]:
         paths = [f"{name}=Path({str(self.folder / _FILES.get(name, name))!r})" for name in places]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from serve_ingress import words_of_nginx
+from serve_ingress import version_of_nginx, words_of_nginx
 
 #: Read by the first of them, from the folder in which it lies.
 FILES = ("nginx.conf", "ingress.crt", "ingress.key", "proof.conf")
@@ -114,12 +114,16 @@ def lead_to(places: Places, version: str) -> str:
 
 
 def wait_for_answer(places: Places, version: str) -> str | None:
-    """Wait until nginx serves a version ("") or has said why not; None when told to end before that."""
+    """Wait until nginx serves a version ("") or has said why not; None when told to end before that.
+
+    An nginx of another version is about to be replaced: it may not know what its successor will.
+    """
+    nginx = version_of_nginx()
     while True:
         answer = read_answer(places)
         if answer.get("serves") == version:
             return ""
-        if answer.get("refused") == version:
+        if answer.get("refused") == version and answer["nginx"] == nginx:
             return answer["words"]
         if signal.sigtimedwait(ENDS, _SECONDS_BETWEEN_LOOKS) is not None:
             return None

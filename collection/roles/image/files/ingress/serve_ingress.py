@@ -59,6 +59,7 @@ class Answer:
     serves: str = ""
     refused: str = ""
     words: str = ""  # why it was refused
+    nginx: str = ""  # whose answer it is
 
     def write(self, places: Places) -> None:
         """Say it, all at once."""
@@ -81,7 +82,7 @@ def main(places: Places) -> int:
     drain, old = float(sys.argv[1]), int(sys.argv[2])
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    Answer().write(places)
+    Answer(nginx=version_of_nginx()).write(places)
     if not wait_for_settings(places):
         return 0
     nginx = start(places)
@@ -109,16 +110,17 @@ def start(places: Places) -> subprocess.Popen[bytes]:
 
 def serve(nginx: subprocess.Popen[bytes], places: Places, drain: float, old: int) -> int:
     """Follow the settings until nginx ends or this program is told to."""
-    answer, is_new = Answer(), True
+    answer, is_new = Answer(nginx=version_of_nginx()), True
     while (code := nginx.poll()) is None:
         if (wanted := places.wanted) and wanted not in (answer.serves, answer.refused):
             words = take(nginx, places, wanted, is_new=is_new)
-            answer = Answer(answer.serves, wanted, words) if words else Answer(wanted)
+            serves, refused = (answer.serves, wanted) if words else (wanted, "")
+            answer = Answer(serves, refused, words, answer.nginx)
             answer.write(places)
             end_oldest(nginx.pid, old)
             is_new = False
         elif wanted == answer.serves and answer.refused:
-            answer = Answer(answer.serves)  # what was refused may be tried again
+            answer = Answer(answer.serves, nginx=answer.nginx)  # what was refused may be tried again
         got = signal.sigtimedwait(SIGNALS, _SECONDS_BETWEEN_LOOKS)
         if got is not None and got.si_signo in _ENDS:
             return end(nginx, drain)
@@ -145,6 +147,12 @@ def take(nginx: subprocess.Popen[bytes], places: Places, version: str, *, is_new
     if nginx.poll() is not None:
         return "it has ended by itself; its log says why"
     return f"it does not serve them after {_SECONDS_TO_TAKE} s"
+
+
+def version_of_nginx() -> str:
+    """As it says itself: nginx/1.22.1."""
+    done = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True)
+    return done.stderr.rpartition(" ")[2].strip()
 
 
 def served(places: Places) -> str:
