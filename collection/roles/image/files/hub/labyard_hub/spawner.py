@@ -118,7 +118,7 @@ class LabyardSpawner(SwarmSpawner):
         """None while it is there or coming back, else the code with which it ended."""
         if not self.object_id:
             return 0
-        seen = look(await self._patiently(self._tasks))
+        seen = look(await self._own_tasks())
         if seen.state in ("coming", "waiting", "running"):
             return None
         self.log.warning("Service %s: %s", self.object_name, seen.words)
@@ -160,7 +160,7 @@ class LabyardSpawner(SwarmSpawner):
         """Wait until the container runs and takes connections; the hub asks for more from then on."""
         begin, waits_since, pause = time.monotonic(), 0.0, 0.2
         while True:
-            tasks = await self._patiently(self._tasks)
+            tasks = await self._own_tasks()
             now = time.monotonic()
             bad = failures(tasks)
             if bad:
@@ -231,6 +231,19 @@ class LabyardSpawner(SwarmSpawner):
 
     def _key(self) -> str:
         return key_of(self.user.name, self.name)
+
+    async def _own_tasks(self) -> Any:
+        """The tasks of the service that was made last.
+
+        By its id the swarm finds them at once; by labels it looks at those of everybody, and the hub asks
+        for each server every half minute. A manager that does not know the id yet is asked by labels.
+        """
+        try:
+            return await self._patiently(lambda: self.docker("tasks", filters={"service": [self.object_id]}))
+        except APIError as error:
+            if error.response.status_code != 404:
+                raise
+        return await self._patiently(self._tasks)
 
     def _tasks(self) -> Any:
         return self.docker(
