@@ -65,7 +65,7 @@ def measure_lives(engine: docker.DockerClient) -> dict[str, Cost]:
             assert console.finish(removal)["state"] == 5
     return {
         "events_per_install": cost(rows, "rows", "events that the install of a notebook leaves"),
-        "event_words_per_install": cost(words, "bytes", "their text"),
+        "event_words_per_install": cost(words, "bytes", "text of these events"),
         "run_folder": cost(folders, "KiB", "folder of that run, kept 14 days or the last 20"),
         "install_alone": cost(seconds, "s", "install of a notebook by the console, from POST to COMPLETED"),
         "notebook_cpu": cost(cpu, "s", "CPU time of JupyterLab's container until it has answered"),

@@ -7,6 +7,7 @@ request. Behind all of them stands a program of the tests that sends back what i
 from __future__ import annotations
 
 import importlib
+import json
 import secrets
 import tempfile
 import time
@@ -28,6 +29,7 @@ _STEPS = 4  # in which they are opened; each gives a figure
 _MESSAGES = 2000
 _REQUESTS = 300
 _ROUNDS = 5
+_PAGES, _LOOKED_AT = 10, 5.0  # live pages, and seconds for which they are
 
 
 def measure_edge(engine: docker.DockerClient) -> dict[str, Cost]:
@@ -41,7 +43,7 @@ def measure_edge(engine: docker.DockerClient) -> dict[str, Cost]:
     ):
         with tests.edge_house(Path(folder), {}) as house:
             tests.lead_names_here(patch)
-            found = _measure_ingress(house)
+            found = _measure_ingress(house) | _measure_live_pages(house.console)
         return found | _measure_hub_proxy(engine)
 
 
@@ -73,6 +75,35 @@ def _measure_ingress(house: Any) -> dict[str, Cost]:
         "web_verdict_cpu": cost(asked, "µs", f"CPU time of the console's web process for {how}"),
         "ingress_request": cost(seconds, "ms", f"time of {how}"),
     }
+
+
+def _measure_live_pages(console: Any) -> dict[str, Cost]:
+    """CPU time of a web process for pages that follow a command which waits for a worker."""
+    credentials = console.home / "admin.json"
+    console.labyard("user", "ensure-admin", "--credentials", str(credentials), "--url", console.url)
+    console.api_key = json.loads(credentials.read_text(encoding="utf-8"))["api_key"]
+    command = console.issue(plan="t-edge", phase="install", name="scale", params={})
+    web = _family(console.processes["web"].pid)
+    spent: list[float] = []
+    with ExitStack() as stack:
+        for _ in range(_PAGES):
+            stack.enter_context(_live_page(console, command["id"]))
+        for _ in range(_ROUNDS):
+            before = _cpu(web), time.monotonic()
+            time.sleep(_LOOKED_AT)
+            spent.append((_cpu(web) - before[0]) / (time.monotonic() - before[1]) / _PAGES * 1000)
+    how = f"CPU time of a web process in a second for one live page that follows a command, {_PAGES} open"
+    return {"live_page_cpu": cost(spent, "ms", how)}
+
+
+@contextmanager
+def _live_page(console: Any, command: str) -> Iterator[requests.Response]:
+    """The stream that the page of a command reads."""
+    headers = {"Authorization": f"Bearer {console.api_key}", "Accept": "text/event-stream"}
+    url = f"{console.url}/api/v1/commands/{command}/events"
+    with requests.get(url, headers=headers, stream=True, timeout=20) as answer:
+        answer.raise_for_status()
+        yield answer
 
 
 def _measure_hub_proxy(engine: docker.DockerClient) -> dict[str, Cost]:
@@ -153,12 +184,15 @@ def _measure_sockets(
             begun = _cpu(processes)
             _talk(sockets, _MESSAGES)
             spent.append((_cpu(processes) - begun) / _MESSAGES * 1e6)
+    words = {"nginx": "nginx", "hub_proxy": "configurable-http-proxy"}[name]
     return {
         f"{name}_socket_memory": cost(
-            grown, "KiB", f"memory that only its processes have, for one open WebSocket more, up to {SOCKETS}"
+            grown, "KiB", f"memory of {words} for one open WebSocket more, up to {SOCKETS}"
         ),
         f"{name}_message_cpu": cost(
-            spent, "µs", f"CPU time for a short message there and back, {_MESSAGES} over {SOCKETS} sockets"
+            spent,
+            "µs",
+            f"CPU time of {words} for a short message there and back, {_MESSAGES} over {SOCKETS} WebSockets",
         ),
     }
 

@@ -24,6 +24,11 @@ _ROUNDS = 15
 _CONTAINERS = 20
 _NODE = "node1"
 _LONGEST = 120.0  # seconds
+_CALLS = {
+    "tasks_by_label": "GET /tasks with a label that one service has",
+    "tasks_by_service": "GET /tasks of one service by its id",
+    "services_all": "GET /services of all deployments, with their state",
+}
 
 
 def measure_swarm(engine: docker.DockerClient) -> dict[str, Cost]:
@@ -212,7 +217,7 @@ def _measure_starts(nodes: Any, api: Any, image: str) -> dict[str, Cost]:
     by_kind = {"shared": "in one shared network", "own": "each in an overlay network of its own"}
     found = {
         "state_writes": cost(
-            writes, "writes", f"how far the index of the swarm's state moved by the start {what}"
+            writes, "writes", "writes of the swarm's state by one start, as its index counts them"
         ),
         "start_alone": cost(seconds, "s", f"start {what}, busybox"),
         "shim_memory": cost(shims, "KiB", "resident memory of containerd-shim for one container more"),

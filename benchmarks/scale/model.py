@@ -28,7 +28,7 @@ class Use:
     messages: float = 1.0  # a second, over its WebSockets
     starts_a_day: float = 1.0  # of each notebook
     memory: float = 1.0  # GiB set aside for each (a plan's default)
-    live_pages: float = 0.05  # share of people with a live page of the console open
+    class_share: float = 0.1  # share of people who begin in the same minute, each with a live page open
     cores: float = 0.1  # set aside for each
 
 

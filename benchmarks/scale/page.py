@@ -30,7 +30,7 @@ def tables(units: Units) -> dict[str, str]:
         "mornings": mornings_table(units),
         "units": units_table(units),
         "rows": rows_table(units),
-        **{f"sketch-{size}": sketch_text(sketch(size)) for size in SIZES},
+        **{f"sketch-{size}": sketch_text(sketch(size)) for size in SIZES[:2]},
         "fits": fits_table(units),
     }
 
@@ -164,9 +164,19 @@ def rows_table(units: Units) -> str:
 def sketch_text(made: Sketch) -> str:
     """The hosts.yml and what is set beside it, as a code block each; long rows of workers are shortened."""
     inventory = made.inventory()
-    hosts = yaml.safe_dump(inventory, sort_keys=False, default_flow_style=None, width=100)
-    choices = yaml.safe_dump(made.choices, sort_keys=False, default_flow_style=None, width=100)
+    hosts, choices = (
+        yaml.dump(each, Dumper=_Plain, sort_keys=False, default_flow_style=None, width=100)
+        for each in (inventory, made.choices)
+    )
     return f"```yaml\n{_shortened(hosts)}```\n\n```yaml\n# group_vars/all/size.yml\n{choices}```"
+
+
+class _Plain(yaml.SafeDumper):
+    """Says twice what is there twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """No `&id001`."""
+        return True
 
 
 def _shortened(text: str) -> str:

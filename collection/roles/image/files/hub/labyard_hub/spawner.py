@@ -16,6 +16,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Float
 
 from .homes import maker_of
+from .line import Line, places_of
 from .names import service_name
 from .profiles import Profile, choice_form, choose
 from .service import PREFIX, Ground, Server, build_service, key_of
@@ -46,8 +47,10 @@ class LabyardSpawner(SwarmSpawner):
     #: The node on which the home lies, as far as that matters; it is remembered after the end.
     home_node = ""
     _seen = Look("coming", 5, "Asking the swarm.")
-    # All spawners share it. Many people start at once, and each call waits for the engine.
+    # All spawners share both. Many people start at once, and each call waits for the engine.
     _executor = ThreadPoolExecutor(4, thread_name_prefix="engine")
+    _line = Line()
+    _attempt: object = None  # the start that goes on, if it was not given up
 
     # --- What is remembered between two starts of the hub ----------------------------------------
 
@@ -84,7 +87,16 @@ class LabyardSpawner(SwarmSpawner):
         """Start the server, returning where it answers; raises StartFailed with the cause in words."""
         profile = self._chosen()
         self._seen = Look("coming", 5, "Asking the swarm.")
+        attempt = self._attempt = object()
         await self._end_services()
+        places = places_of(await self._patiently(lambda: self.docker("nodes")))
+        self._seen = Look("coming", 5, "Waiting for others who start.")
+        async with self._line.turn(places):
+            if self._attempt is not attempt:
+                raise StartFailed("It was given up before its turn came.")
+            return await self._start_now(profile)
+
+    async def _start_now(self, profile: Profile) -> tuple[str, int]:
         await self._ensure_home(profile)
         self.object_name = service_name(self.ground.hub, self.user.name, self.name, secrets.token_hex(2))
         server = Server(
@@ -110,6 +122,7 @@ class LabyardSpawner(SwarmSpawner):
 
     async def stop(self, now: bool = False) -> None:
         """End the server; back when its container is gone."""
+        self._attempt = None
         await self._end_services()
         self.object_id = ""
         self.clear_state()
