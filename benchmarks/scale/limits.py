@@ -140,7 +140,7 @@ LIMITS = [
         lambda n, s, u, use: n,
         lambda s: POOL_NETWORKS,
         "a pool of smaller networks",
-        "https://github.com/moby/moby/blob/v20.10.24/daemon/cluster/swarm.go",
+        "https://docs.mirantis.com/mke/3.3/install/plan-deployment/mcr-considerations/docker-swarm.html",
     ),
     Limit(
         "connections of nginx",
