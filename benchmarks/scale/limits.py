@@ -11,8 +11,8 @@ HUB_POLL, SWEEP = 30.0, 15.0
 HUB_PEOPLE_A_CORE = 150 / 0.13
 #: Series of one container, and bytes of one in Prometheus' memory.
 SERIES, SERIES_BYTES, SCRAPE = 9, 4096, 30.0
-#: Live streams of a web process (LABYARD_LIVE_STREAMS). Connections of a process to the database.
-STREAMS, POOL = 48, 20
+#: Connections of a process of the console to the database.
+POOL = 20
 #: Bytes of the state that one manager hands to another; a few hundred MB were seen to fail.
 STATE_ROOM = 100e6
 #: Networks of /24 in the swarm's pool 10.0.0.0/8, less those that the roles take out of it.
@@ -246,7 +246,7 @@ LIMITS = [
         "console",
         "pages",
         lambda n, s, u, use: n * use.class_share,
-        lambda s: s.web_replicas * STREAMS,
+        lambda s: s.web_replicas * s.web_streams,
         "others look each second; more of console_web_replicas",
         _ROLE,
     ),

@@ -28,6 +28,7 @@ class Settings:
     hub_starts: int  # starts that go on at once
     hub_start_timeout: float  # seconds
     web_replicas: int
+    web_streams: int  # live pages of one process
     worker_replicas: int
     worker_concurrency: int
     database_connections: int
@@ -63,6 +64,7 @@ def read_settings(**changes: Any) -> Settings:
         "hub_proxy_memory": hub["jupyterhub_proxy_memory_limit"],
         "hub_starts": hub["jupyterhub_concurrent_starts"],
         "hub_start_timeout": hub["jupyterhub_start_timeout"],
+        "web_streams": console["console_live_streams"],
         "web_replicas": console["console_web_replicas"],
         "worker_replicas": console["console_worker_replicas"],
         "worker_concurrency": console["console_worker_concurrency"],
