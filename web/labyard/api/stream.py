@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 from sqlalchemy import or_, select
 
 from labyard.accounts.scope import NOT_REMOVED, deployments_of
@@ -30,7 +30,7 @@ _LOOK_BACK = timedelta(seconds=10)
 
 
 class _Streams:
-    """How many are open in this process. Safe for threads."""
+    """How many an application keeps open. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,9 +50,6 @@ class _Streams:
             self._count -= 1
 
 
-_streams = _Streams()
-
-
 def last_event_id(otherwise: int) -> int:
     """The number in `Last-Event-ID`, or `otherwise` if there is none that could be."""
     last = request.headers.get("Last-Event-ID", "")
@@ -65,9 +62,10 @@ def streamed(messages: Iterator[str]) -> Response:
     Raises Unavailable if this process has as many open as it may: each holds a thread, and without one
     nobody is answered any more. Pages then look every second instead.
     """
-    _streams.open(context().settings.live_streams)
+    streams: _Streams = current_app.extensions.setdefault("labyard_streams", _Streams())
+    streams.open(context().settings.live_streams)
     response = Response(messages, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    response.call_on_close(_streams.close)
+    response.call_on_close(streams.close)
     return response
 
 
