@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [NAME ...] [--pairs N] [--rounds N] [--slow]`."""
+"""Run the benchmarks: `python -m benchmarks [NAME ...] [--pairs N] [--rounds N] [--slow] [--measure]`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from .api_lists import measure_lists
 from .hubs import measure_hubs
 from .launch import measure_launches, print_table
 from .lifecycle import measure_lifecycle
+from .scale.run import measure_units, print_scale
 from .stacks import measure_stacks
 
-_ALL = ("hubs", "launch", "lifecycle", "lists", "stacks")
+_ALL = ("hubs", "launch", "lifecycle", "lists", "scale", "stacks")
 
 
 def main() -> int:
@@ -33,6 +34,16 @@ def main() -> int:
         metavar="N",
         help="hubs: notebooks that are asked for at the same moment (default: 1 10)",
     )
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="scale: measure unit costs anew before the sums (minutes)",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="scale: write the tables into docs/scale.md, instead of printing them",
+    )
     arguments = parser.parse_args()
     if arguments.pairs < 1 or arguments.rounds < 1:
         parser.error("--pairs and --rounds must be 1 or more")
@@ -48,6 +59,10 @@ def main() -> int:
         measure_lifecycle(arguments.pairs)
     if "lists" in names:
         measure_lists()
+    if "scale" in names:
+        if arguments.measure:
+            measure_units()
+        print_scale(write=arguments.write)
     if "stacks" in names:
         measure_stacks(arguments.rounds, arguments.slow)
     return 0

@@ -29,7 +29,7 @@ from .community import REPOSITORY
 from .plain_hub import started_plain_hub
 
 _LOOK_EVERY = 0.1  # seconds
-_LONGEST = 180.0  # seconds for all notebooks of one round
+_LONGEST = 330.0  # seconds for all notebooks of one round: longer than the hubs' own time-out of 300
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,18 @@ class Operator:
                     waiting.discard(name)
             time.sleep(_LOOK_EVERY)
         return Start(len(people), list(ready.values()))
+
+    def ask_for(self, people: Sequence[str]) -> None:
+        """Ask for a notebook for each, who are made, and look no further."""
+        for name in people:
+            self._make_person(name)
+        for name in people:
+            self._ask("POST", f"users/{name}/server")
+
+    def is_ready(self, name: str) -> bool:
+        """Whether the hub calls the notebook of a person ready."""
+        server = self._server(name)
+        return bool(server and server["ready"])
 
     def stop(self, people: Sequence[str]) -> None:
         """Stop all, and wait until the hub calls them gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.conftest import (
 from tests.services.nginx_server import APPS, DOMAIN
 
 from .edge_house import Browser, lead_names_here
-from .jupyter import compute
+from .jupyter import ask, compute, open_kernel
 from .role_plays import play, role, write_inventory
 
 SMALL = {"cpu_limit": 0.5, "memory_limit": 512}
@@ -165,6 +166,40 @@ def test_notebook_when_deployed_then_its_owner_computes_at_its_own_name_and_nobo
     gone = console.finish(console.issue(deployment=ident, phase="remove", params={"keep_data": False}))
     assert gone["state"] == 5, gone
     wait_until(lambda: owner.get(f"{origin}/lab").status_code == 404, 30, "it is gone")
+
+
+def test_notebook_when_the_ingress_gets_another_certificate_and_site_then_its_kernel_stays_connected(
+    platform: Platform, engine: docker.DockerClient
+) -> None:
+    console, variables = platform.console, platform.variables
+    done = console.finish(console.issue(plan=PLAN, phase="install", name="stays", params=SMALL))
+    assert done["state"] == 5, done
+    ident = done["deployment"]["id"]
+    origin, owner = platform.origin(ident), platform.browser()
+    owner.sign_in("admin", console.password)
+    owner.get(f"{origin}/lab")
+    nginx = {"label": f"com.docker.swarm.service.name={variables['ingress_stack']}_nginx"}
+    containers = [container.id for container in engine.containers.list(filters=nginx)]
+    with open_kernel(origin, "", cookie=owner.cookies_for(f"{origin}/"), ca=platform.ca) as channel:
+        assert ask(channel, "x = 6; x") == "6"
+        former = _certificate(platform)
+        for kind in ("crt", "key"):
+            (platform.folder / "certificates" / f"ingress.{kind}").unlink()
+        site = f"site.{DOMAIN}"
+        variables["certificates_wanted"][0]["dns_names"].append(site)
+        variables["ingress_sites"] = [{"domain": site, "upstream": "nobody:80"}]
+        play(platform.folder, variables, role("certificates"), role("ingress"))
+        assert _certificate(platform) != former
+        assert ask(channel, "x * 7") == "42"
+    assert [container.id for container in engine.containers.list(filters=nginx)] == containers
+    gone = console.finish(console.issue(deployment=ident, phase="remove", params={"keep_data": False}))
+    assert gone["state"] == 5, gone
+
+
+def _certificate(platform: Platform) -> str:
+    """What a new connection is shown."""
+    address = (DOMAIN, platform.variables["ingress_https_port"])
+    return ssl.get_server_certificate(address, ca_certs=platform.ca, timeout=20)
 
 
 def test_ingress_when_run_again_then_nothing_changes(platform: Platform) -> None:

@@ -207,7 +207,7 @@ def test_console_when_it_reads_a_setting_then_its_role_can_set_it() -> None:
     role = REPOSITORY / "collection" / "roles" / "console"
     assert set(load(role / "vars" / "main.yml")["__console_settings"]) == read
     defaults = load(role / "defaults" / "main.yml")
-    numbers = ("command_limit", "deployment_limit", "keep_runs_days", "keep_runs")
+    numbers = ("command_limit", "deployment_limit", "keep_runs_days", "keep_runs", "live_streams")
     assert [defaults[f"console_{name}"] for name in numbers] == [getattr(Settings, name) for name in numbers]
 
 

@@ -44,6 +44,7 @@ class NginxServer(ServerProcess):
         self.http_port, self.health_port, self.figures_port = free_port(), free_port(), free_port()
         self.ca = self._write_certificate()
         self._write("proof.conf", f'map "" $labyard_proof {{ default "{secret}"; }}\n')
+        self._write("version.conf", 'map "" $labyard_version { default "1"; }\n')
         defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
         inner = {
             "__ingress_paths": {
@@ -51,6 +52,7 @@ class NginxServer(ServerProcess):
                 "certificate": str(self.folder / "ingress.crt"),
                 "key": str(self.folder / "ingress.key"),
                 "secret": str(self.folder / "proof.conf"),
+                "version": str(self.folder / "version.conf"),
             },
             "__ingress_listen": {
                 "http": f"127.0.0.1:{self.http_port}",
@@ -59,6 +61,7 @@ class NginxServer(ServerProcess):
                 "figures": f"127.0.0.1:{self.figures_port}",
             },
             "__ingress_port_suffix": f":{self.port}",
+            "__ingress_processes": 2,
         }
         chosen = {
             "ingress_domain": DOMAIN,

@@ -42,6 +42,7 @@ class Settings:
     source_hosts: tuple[str, ...] = ()
     command_limit: int = 4  # commands of one person that may run at once, where the person has no own limit
     deployment_limit: int = 0  # deployments that one person may have; 0: as many as there is room for
+    live_streams: int = 48  # that one web process keeps open; each holds one of its 64 threads
     keep_runs_days: int = 14  # folders of older runs are removed
     keep_runs: int = 20  # folders of runs that are kept for each deployment
     # The secret that all hosts of one console share (sessions, sealing); None: this host's own, in `home`.
@@ -111,6 +112,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         source_hosts=_words(env.get("LABYARD_SOURCE_HOSTS")),
         command_limit=_number(env, "LABYARD_COMMAND_LIMIT", Settings.command_limit, least=1),
         deployment_limit=_number(env, "LABYARD_DEPLOYMENT_LIMIT", Settings.deployment_limit),
+        live_streams=_number(env, "LABYARD_LIVE_STREAMS", Settings.live_streams, least=1),
         keep_runs_days=_number(env, "LABYARD_KEEP_RUNS_DAYS", Settings.keep_runs_days),
         keep_runs=_number(env, "LABYARD_KEEP_RUNS", Settings.keep_runs),
         key_file=_path(env.get("LABYARD_KEY_FILE")),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 from sqlalchemy import or_, select
 
 from labyard.accounts.scope import NOT_REMOVED, deployments_of
-from labyard.context import session
+from labyard.context import context, session
+from labyard.errors import Unavailable
 from labyard.models import Command, Deployment, Event, User
 from labyard.views import show_command, show_deployment, show_event
 
@@ -27,6 +29,27 @@ _LARGEST_ID = 2**31 - 1
 _LOOK_BACK = timedelta(seconds=10)
 
 
+class _Streams:
+    """How many an application keeps open. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def open(self, most: int) -> None:
+        """Count one more; raises Unavailable if there are `most`."""
+        with self._lock:
+            if self._count >= most:
+                words = f"{most} live streams are open here, and no more can be. Ask for JSON, or come again."
+                raise Unavailable(words, retry_after=10)
+            self._count += 1
+
+    def close(self) -> None:
+        """Count one less."""
+        with self._lock:
+            self._count -= 1
+
+
 def last_event_id(otherwise: int) -> int:
     """The number in `Last-Event-ID`, or `otherwise` if there is none that could be."""
     last = request.headers.get("Last-Event-ID", "")
@@ -34,8 +57,16 @@ def last_event_id(otherwise: int) -> int:
 
 
 def streamed(messages: Iterator[str]) -> Response:
-    """`messages` as an answer that no proxy holds back."""
-    return Response(messages, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    """`messages` as an answer that no proxy holds back.
+
+    Raises Unavailable if this process has as many open as it may: each holds a thread, and without one
+    nobody is answered any more. Pages then look every second instead.
+    """
+    streams: _Streams = current_app.extensions.setdefault("labyard_streams", _Streams())
+    streams.open(context().settings.live_streams)
+    response = Response(messages, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    response.call_on_close(streams.close)
+    return response
 
 
 def follow_command(command_id: str, after: int) -> Iterator[str]:

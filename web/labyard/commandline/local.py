@@ -45,6 +45,8 @@ def _keep_private() -> None:
 def web(bind: str, threads: int, processes: int) -> None:
     """Serve the console, in the foreground."""
     _keep_private()
+    # Some threads are left for whatever is no live page, the question whether this process is well among it.
+    os.environ.setdefault("LABYARD_LIVE_STREAMS", str(max(1, threads * 3 // 4)))
     arguments = ["gunicorn", f"--bind={bind}", "--worker-class=gthread", f"--threads={threads}"]
     arguments += [f"--workers={processes}", "--access-logfile=-", "--graceful-timeout=5", "--timeout=120"]
     arguments += [f"--access-logformat={_ACCESS_LINE}"]

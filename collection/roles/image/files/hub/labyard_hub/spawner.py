@@ -16,6 +16,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Float
 
 from .homes import maker_of
+from .line import Line, places_of
 from .names import service_name
 from .profiles import Profile, choice_form, choose
 from .service import PREFIX, Ground, Server, build_service, key_of
@@ -47,8 +48,10 @@ class LabyardSpawner(SwarmSpawner):
     #: end. It names the host: a node that was made anew from a backup has another id, and the home.
     home_place = ""
     _seen = Look("coming", 5, "Asking the swarm.")
-    # All spawners share it. Many people start at once, and each call waits for the engine.
+    # All spawners share both. Many people start at once, and each call waits for the engine.
     _executor = ThreadPoolExecutor(4, thread_name_prefix="engine")
+    _line = Line()
+    _attempt: object = None  # the start that goes on, if it was not given up
 
     # --- What is remembered between two starts of the hub ----------------------------------------
 
@@ -85,7 +88,16 @@ class LabyardSpawner(SwarmSpawner):
         """Start the server, returning where it answers; raises StartFailed with the cause in words."""
         profile = self._chosen()
         self._seen = Look("coming", 5, "Asking the swarm.")
+        attempt = self._attempt = object()
         await self._end_services()
+        places = places_of(await self._patiently(lambda: self.docker("nodes")))
+        self._seen = Look("coming", 5, "Waiting for others who start.")
+        async with self._line.turn(places):
+            if self._attempt is not attempt:
+                raise StartFailed("It was given up before its turn came.")
+            return await self._start_now(profile)
+
+    async def _start_now(self, profile: Profile) -> tuple[str, int]:
         await self._ensure_home(profile)
         self.object_name = service_name(self.ground.hub, self.user.name, self.name, secrets.token_hex(2))
         server = Server(
@@ -111,6 +123,7 @@ class LabyardSpawner(SwarmSpawner):
 
     async def stop(self, now: bool = False) -> None:
         """End the server; back when its container is gone."""
+        self._attempt = None
         await self._end_services()
         self.object_id = ""
         self.clear_state()
@@ -119,7 +132,7 @@ class LabyardSpawner(SwarmSpawner):
         """None while it is there or coming back, else the code with which it ended."""
         if not self.object_id:
             return 0
-        seen = look(await self._patiently(self._tasks))
+        seen = look(await self._own_tasks())
         if seen.state in ("coming", "waiting", "running"):
             return None
         self.log.warning("Service %s: %s", self.object_name, seen.words)
@@ -161,7 +174,7 @@ class LabyardSpawner(SwarmSpawner):
         """Wait until the container runs and takes connections; the hub asks for more from then on."""
         begin, waits_since, pause = time.monotonic(), 0.0, 0.2
         while True:
-            tasks = await self._patiently(self._tasks)
+            tasks = await self._own_tasks()
             now = time.monotonic()
             bad = failures(tasks)
             if bad:
@@ -233,6 +246,19 @@ class LabyardSpawner(SwarmSpawner):
 
     def _key(self) -> str:
         return key_of(self.user.name, self.name)
+
+    async def _own_tasks(self) -> Any:
+        """The tasks of the service that was made last.
+
+        By its id the swarm finds them at once; by labels it looks at those of everybody, and the hub asks
+        for each server every half minute. A manager that does not know the id yet is asked by labels.
+        """
+        try:
+            return await self._patiently(lambda: self.docker("tasks", filters={"service": [self.object_id]}))
+        except APIError as error:
+            if error.response.status_code != 404:
+                raise
+        return await self._patiently(self._tasks)
 
     def _tasks(self) -> Any:
         return self.docker(
