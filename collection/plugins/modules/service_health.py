@@ -58,6 +58,7 @@ health:
 services:
   description:
     - The services by their name in the stack, each with what it was started with.
+    - C(pins) are the constraints that name a node, see M(labyard.platform.service_pin).
     - C(volumes) has C(driver) and C(driver_opts) by name of a volume, empty for one on its node.
     - Text in C(environment) that O(labyard.platform.swarm_stack#module:templates=literal) has made safe is
       shown as the containers see it.
@@ -72,6 +73,7 @@ services:
       environment: {}
       cpu_limit: 1.0
       memory_limit: 1024
+      pins: []
       ports: [20000]
       secrets: {token: demo_token}
       volumes: {demo_home: {}}
@@ -89,6 +91,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._stack.engine imp
     docker_argument_spec,
 )
 from ansible_collections.labyard.platform.plugins.module_utils._stack.module import run_module
+from ansible_collections.labyard.platform.plugins.module_utils._stack.pin import pins_of
 from ansible_collections.labyard.platform.plugins.module_utils._stack.ports import STACK_LABEL, read_volumes
 from ansible_collections.labyard.platform.plugins.module_utils._stack.templates import unescape_templates
 
@@ -130,6 +133,7 @@ def describe_service(service: dict[str, Any]) -> dict[str, Any]:
         "environment": _environment(container.get("Env") or []),
         "cpu_limit": limits.get("NanoCPUs", 0) / _NANO,
         "memory_limit": limits.get("MemoryBytes", 0) // _MEBI,
+        "pins": pins_of(spec),
         "ports": sorted(port["PublishedPort"] for port in ports if port.get("PublishedPort")),
         "secrets": {
             secret["File"]["Name"]: secret["SecretName"]
