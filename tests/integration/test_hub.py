@@ -58,8 +58,15 @@ class Hub:
 
     def containers(self, name: str) -> list[str]:
         """Ids of the containers of a person that run."""
-        labels = [f"labyard.owner={name}", f"labyard.hub={self.variables['jupyterhub_stack']}"]
-        return [found.id for found in self.engine.containers.list(filters={"label": labels})]
+        return [found.id for found in self.engine.containers.list(filters=self._labels(name))]
+
+    def services(self, name: str) -> list[Any]:
+        """The services of a person's notebooks."""
+        found: list[Any] = self.engine.services.list(filters=self._labels(name))
+        return found
+
+    def _labels(self, name: str) -> dict[str, list[str]]:
+        return {"label": [f"labyard.owner={name}", f"labyard.hub={self.variables['jupyterhub_stack']}"]}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +159,12 @@ def test_person_when_signed_in_then_computes_and_stops_and_starts_again_at_once(
     kept = "from pathlib import Path; Path('kept').write_text('yes')"
     assert ada.compute(hub.origin("ada"), kept) == "3"
     first = hub.containers("ada")
+    (service,) = hub.services("ada")
+    placement = service.attrs["Spec"]["TaskTemplate"]["Placement"]
+    assert [text for text in placement["Constraints"] if text.startswith("node.hostname==")], (
+        "kept by its home"
+    )
+    assert len(service.tasks()) == 1, "and went on all the same"
 
     ada.stop()
     assert hub.containers("ada") == []

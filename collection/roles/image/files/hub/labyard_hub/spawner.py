@@ -190,9 +190,33 @@ class LabyardSpawner(SwarmSpawner):
             if seen.state == "running" and await _listens(self.object_name, self.port):
                 if self.ground.keeps_to_its_node:
                     self.home_place = await self._place_of(seen.node)
+                    await self._stay_there()
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.2, 1.0)
+
+    async def _stay_there(self) -> None:
+        """Have the swarm start it on the node of its home alone, should it have to. Its container goes on."""
+        made = await self._patiently(lambda: self.docker("inspect_service", self.object_id))
+        spec, template = made["Spec"], made["Spec"]["TaskTemplate"]
+        placement = template.get("Placement") or {}
+        constraints = placement.get("Constraints") or []
+        if self.home_place in constraints:
+            return
+        template["Placement"] = {**placement, "Constraints": [*constraints, self.home_place]}
+        # All else as it is: with a default that is only spelled out, the container would be another.
+        await self.docker(
+            "update_service",
+            self.object_id,
+            version=made["Version"]["Index"],
+            name=spec["Name"],
+            labels=spec.get("Labels"),
+            mode=spec["Mode"],
+            task_template=template,
+            update_config=spec.get("UpdateConfig"),
+            rollback_config=spec.get("RollbackConfig"),
+            endpoint_spec=spec.get("EndpointSpec"),
+        )
 
     async def _why(self, task: Task) -> str:
         """Why a task failed, with the last line that it wrote."""
