@@ -1,4 +1,4 @@
-"""A service that is kept on its node, on a swarm of three: it goes on, moves nowhere, and is back with its node."""
+"""A service that is kept on its node, on a swarm of three: it goes on, moves nowhere, comes back."""
 
 from __future__ import annotations
 
