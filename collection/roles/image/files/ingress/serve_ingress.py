@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -85,11 +86,15 @@ def main(places: Places) -> int:
     Answer(nginx=version_of_nginx()).write(places)
     if not wait_for_settings(places):
         return 0
-    nginx = start(places)
-    try:
-        return serve(nginx, places, drain, old)
-    finally:
-        nginx.kill()
+    while True:
+        found = places.wanted
+        nginx = start(places)
+        try:
+            code = serve(nginx, places, found, drain, old)
+        finally:
+            nginx.kill()
+        if code is not None:
+            return code
 
 
 def wait_for_settings(places: Places) -> bool:
@@ -108,17 +113,26 @@ def start(places: Places) -> subprocess.Popen[bytes]:
     )
 
 
-def serve(nginx: subprocess.Popen[bytes], places: Places, drain: float, old: int) -> int:
-    """Follow the settings until nginx ends or this program is told to."""
-    answer, is_new = Answer(nginx=version_of_nginx()), True
+def serve(nginx: subprocess.Popen[bytes], places: Places, found: str, drain: float, old: int) -> int | None:
+    """Follow the settings until nginx ends or this program is told to; the exit code.
+
+    :param found: the version that was to serve just before nginx was started
+    :returns: None if nginx could not start because it read files of two versions: others came meanwhile
+    """
+    answer = Answer(nginx=version_of_nginx())
+    words = begin(nginx, places)
+    if places.wanted == found:
+        answer = Answer("" if words else found, found if words else "", words, answer.nginx)
+        answer.write(places)
+    elif nginx.poll() is not None:
+        return None
     while (code := nginx.poll()) is None:
         if (wanted := places.wanted) and wanted not in (answer.serves, answer.refused):
-            words = take(nginx, places, wanted, is_new=is_new)
+            words = take(nginx, places, wanted)
             serves, refused = (answer.serves, wanted) if words else (wanted, "")
             answer = Answer(serves, refused, words, answer.nginx)
             answer.write(places)
             end_oldest(nginx.pid, old)
-            is_new = False
         elif wanted == answer.serves and answer.refused:
             answer = Answer(answer.serves, nginx=answer.nginx)  # what was refused may be tried again
         got = signal.sigtimedwait(SIGNALS, _SECONDS_BETWEEN_LOOKS)
@@ -127,19 +141,23 @@ def serve(nginx: subprocess.Popen[bytes], places: Places, drain: float, old: int
     return code
 
 
-def take(nginx: subprocess.Popen[bytes], places: Places, version: str, *, is_new: bool) -> str:
-    """Have nginx read its settings again and wait until new connections meet them alone; why not, or "".
+def begin(nginx: subprocess.Popen[bytes], places: Places) -> str:
+    """Wait until an nginx that was just started answers; why it does not, or ""."""
+    return _wait(nginx, places, _size_of_errors(places), lambda: served(places) != "")
 
-    :param is_new: nginx was just started, and reads them by itself
-    """
-    former = set() if is_new else {worker.pid for worker in workers(nginx.pid) if not worker.is_ending}
-    known = places.errors.stat().st_size if places.errors.exists() else 0
-    if not is_new:
-        nginx.send_signal(signal.SIGHUP)
+
+def take(nginx: subprocess.Popen[bytes], places: Places, version: str) -> str:
+    """Have nginx read its settings again and wait until new connections meet them alone; why not, or ""."""
+    former, known = _taking(nginx.pid), _size_of_errors(places)
+    nginx.send_signal(signal.SIGHUP)
+    return _wait(nginx, places, known, lambda: not _taking(nginx.pid) & former and served(places) == version)
+
+
+def _wait(nginx: subprocess.Popen[bytes], places: Places, known: int, is_so: Callable[[], bool]) -> str:
+    """Wait until something is so; why that does not come, or "". `known`: bytes of errors from before."""
     end = time.monotonic() + _SECONDS_TO_TAKE
     while time.monotonic() < end and nginx.poll() is None:
-        meeting = {worker.pid for worker in workers(nginx.pid) if not worker.is_ending}
-        if not meeting & former and served(places) == version:
+        if is_so():
             return ""
         if places.errors.exists() and (words := places.errors.read_text(encoding="utf-8")[known:].strip()):
             return words_of_nginx(words)
@@ -147,6 +165,15 @@ def take(nginx: subprocess.Popen[bytes], places: Places, version: str, *, is_new
     if nginx.poll() is not None:
         return "it has ended by itself; its log says why"
     return f"it does not serve them after {_SECONDS_TO_TAKE} s"
+
+
+def _taking(nginx: int) -> set[int]:
+    """The processes of an nginx that take new connections."""
+    return {worker.pid for worker in workers(nginx) if not worker.is_ending}
+
+
+def _size_of_errors(places: Places) -> int:
+    return places.errors.stat().st_size if places.errors.exists() else 0
 
 
 def version_of_nginx() -> str:
