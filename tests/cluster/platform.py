@@ -98,6 +98,7 @@ class Platform:
 
     def deploy(self, owner: str, name: str) -> str:
         """A notebook of `owner` that runs, whose name begins with `name`; its id."""
+        self.signed_in(owner)  # from then on the console knows them
         name = f"{name}-{secrets.token_hex(3)}"
         body = {"plan": "notebook", "phase": "install", "name": name, "owner": owner}
         small = {"cpu_limit": 0.3, "memory_limit": 384}

@@ -161,3 +161,14 @@ def test_volume_when_described_then_it_is_read_again_the_same() -> None:
 def test_engine_when_there_is_no_docker_then_it_is_said() -> None:
     with pytest.raises(BackupError, match="no program no-such-docker"):
         Engine("no-such-docker").has("x")
+
+
+def test_volume_when_its_home_was_put_away_then_is_gone_and_else_it_is_missed(tmp_path: Path) -> None:
+    options = {"type": "none", "o": "bind", "device": str(tmp_path / "homes" / "ada")}
+    volume = Volume("v", "local", {}, options)
+    assert not volume.is_gone, "the store is not mounted"
+    (tmp_path / "homes" / ".removed").mkdir(parents=True)
+    assert volume.is_gone
+    (tmp_path / "homes" / "ada").mkdir()
+    assert not volume.is_gone
+    assert not Volume("v").is_gone

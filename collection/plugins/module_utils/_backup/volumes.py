@@ -19,6 +19,7 @@ from .settings import Settings, Volumes
 _TO_READ = ("DAC_READ_SEARCH",)
 _TO_WRITE = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
 ABOUT = "volume.json"
+_PUT_AWAY = ".removed"  # beside homes, where those of removed deployments lie for a while
 _SERVICE = "com.docker.swarm.service.name"
 _SSH_FOLDER = "/ssh"  # where the image's ~/.ssh leads to
 
@@ -36,6 +37,16 @@ class Volume:
     def place(self) -> str:
         """Where it lies in containers and in snapshots; its own, so that restic finds the one before."""
         return f"/volumes/{self.name}"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its folder in a shared store was put away with its deployment, by the module home_store.
+
+        The volume stays on nodes where it was once in use. A store that is not mounted has no such place.
+        """
+        folder = Path(self.options.get("device", ""))
+        is_folder = self.options.get("type") == "none" and folder.name != ""
+        return is_folder and (folder.parent / _PUT_AWAY).is_dir() and not folder.exists()
 
     def as_text(self) -> str:
         """The description that is saved with it."""
@@ -57,12 +68,13 @@ class Engine:
         self._program = program
 
     def find(self, wanted: Volumes) -> list[Volume]:
-        """The volumes to save, by name; a named one that is on another node is not here."""
+        """The volumes to save, by name; a named one on another node is not here, nor one that is gone."""
         names = set(self._names())
         chosen = names & set(wanted.names)
         for label in wanted.labels:
             chosen |= set(self._names(f"--filter=label={label}"))
-        return [self.describe(name) for name in sorted(chosen)]
+        found = [self.describe(name) for name in sorted(chosen)]
+        return [volume for volume in found if not volume.is_gone]
 
     def describe(self, name: str) -> Volume:
         """One volume of the engine."""
