@@ -116,8 +116,8 @@ def _measure_writes(api: Any, image: str) -> dict[str, Cost]:
         made, removed = list[float](), list[float]()
         for number in range(_ROUNDS):
             spec, ids = spec_of(image, f"one{existing}x{number}"), list[str]()
-            made.append(_milliseconds(lambda spec=spec, ids=ids: ids.append(_create(api, spec))))  # type: ignore[misc]
-            removed.append(_milliseconds(lambda ids=ids: api.remove_service(ids[0])))  # type: ignore[misc]
+            made.append(_milliseconds(lambda spec=spec, ids=ids: ids.append(_create(api, spec))))  # type: ignore[misc]  # bound now
+            removed.append(_milliseconds(lambda ids=ids: api.remove_service(ids[0])))  # type: ignore[misc]  # bound now
         how = f"of a service without replicas over the Engine API (TLS), {existing} others there"
         found[f"create_at_{existing}"] = cost(made, "ms", f"services/create {how}")
         found[f"remove_at_{existing}"] = cost(removed, "ms", f"removal {how}")
@@ -132,11 +132,11 @@ def _measure_lists(api: Any, image: str) -> dict[str, Cost]:
         while there < existing:
             last = _create(api, spec_of(image, f"wait{there}", replicas=1, runs=False))
             there += 1
-        _wait(lambda existing=existing: len(api.tasks()) >= existing, f"{existing} tasks")  # type: ignore[misc]
+        _wait(lambda existing=existing: len(api.tasks()) >= existing, f"{existing} tasks")  # type: ignore[misc]  # bound now
         label = {"label": f"labyard.deployment=wait{there - 1}"}
         ways: dict[str, Callable[[], Any]] = {
-            "tasks_by_label": lambda label=label: api.tasks(filters=label),  # type: ignore[misc]
-            "tasks_by_service": lambda last=last: api.tasks(filters={"service": last}),  # type: ignore[misc]
+            "tasks_by_label": lambda label=label: api.tasks(filters=label),  # type: ignore[misc]  # bound now
+            "tasks_by_service": lambda last=last: api.tasks(filters={"service": last}),  # type: ignore[misc]  # bound now
             "services_all": lambda: api.services(filters={"label": "labyard.deployment"}, status=True),
         }
         for name, call in ways.items():
@@ -153,7 +153,7 @@ def _measure_snapshot(nodes: Any, api: Any, image: str) -> dict[str, Cost]:
     for step in range(3):
         for number in range(200):
             _create(api, spec_of(image, f"more{step}x{number}", replicas=1, runs=False))
-        _wait(lambda step=step: len(api.tasks()) >= 600 + 200 * (step + 1), "tasks")  # type: ignore[misc]
+        _wait(lambda step=step: len(api.tasks()) >= 600 + 200 * (step + 1), "tasks")  # type: ignore[misc]  # bound now
         sizes.append(_snapshot_bytes(nodes, api))
     grown = [(after - before) / 200 for before, after in pairwise(sizes)]
     how = "growth of the swarm's snapshot by 200 services with one waiting task each, divided by 200"

@@ -185,7 +185,8 @@ def _shortened(text: str) -> str:
     rows = [number for number, line in enumerate(lines) if re.match(r"\s+worker\d+: ", line)]
     if len(rows) <= 6:
         return text
-    rest = f"{re.match(r' *', lines[rows[1]])[0]}# ... and so on\n"  # type: ignore[index]
+    first = lines[rows[1]]
+    rest = f"{first[: len(first) - len(first.lstrip(' '))]}# ... and so on\n"
     return "".join([*lines[: rows[1] + 1], rest, *lines[rows[-1] :]])
 
 
