@@ -34,6 +34,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.secret_f
     keep_secret_files,
     write_secret_files,
 )
+from ansible_collections.labyard.platform.plugins.module_utils._request.shapes import shape_of
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import (
     Configuration,
     ConfigurationError,
@@ -93,7 +94,7 @@ def load_request(
     folder = kept_in / request.subject.id
     return {
         **options,
-        **_frame(request, options),
+        **_frame(request, options, _shape(request, configuration)),
         "labyard_secret_files": _secret_files(request, configuration, file, folder, dry_run),
         "labyard_secrets_folder": str(folder) if folder.is_dir() else "",
     }
@@ -179,7 +180,16 @@ def _find_configuration(plan: PlanSpec) -> Configuration:
         raise RequestError({"plan.configuration": str(error)}) from error
 
 
-def _frame(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
+def _shape(request: Request, configuration: Configuration) -> str:
+    """The plan's shape that the request makes of the deployment: as it says, else by what it asks for."""
+    if request.subject.shape is not None:
+        return request.subject.shape
+    install = configuration.phases["install"].fields if request.phase == "install" else ()
+    defaults = {field.name: field.default for field in install}
+    return shape_of(request.plan.shapes, {**defaults, **request.params, **request.plan.fixed})
+
+
+def _frame(request: Request, options: Mapping[str, Any], shape: str) -> dict[str, Any]:
     """The variables that every service role gets, whatever its own options are."""
     subject = request.subject
     return {
@@ -195,6 +205,7 @@ def _frame(request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
             "owner": subject.owner,
             "stack": subject.stack,
             "labels": subject.labels,
+            "container_labels": subject.container_labels(shape),
         },
     }
 

@@ -24,6 +24,7 @@ _DEPLOYMENT_ID = re.compile(r"[a-z0-9]{8}")
 _CONSOLE_ID = re.compile(r"[a-z0-9]{12}")
 _DEPLOYMENT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+_SHAPE_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,255}")
 _CONFIGURATION_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){2}")
 _SECRET = re.compile(r"[\x21-\x7e]{8,1024}")
 _KEYS = {"plan", "phase", "name", "deployment", "params", "secrets", "steps_done"}
@@ -67,6 +68,8 @@ class Subject:
     project: str
     owner: str
     console: str = ""  # the console that made it; "" for one that no console knows
+    # The plan's shape that it has when the phase is done; "" for none, None where the request does not say.
+    shape: str | None = None
 
     @property
     def stack(self) -> str:
@@ -84,6 +87,10 @@ class Subject:
         }
         # Consoles that share a swarm tell theirs apart by it.
         return labels | ({"labyard.console": self.console} if self.console else {})
+
+    def container_labels(self, shape: str) -> dict[str, str]:
+        """Those of its containers: with the shape at which they run, which is known when they have ended."""
+        return self.labels | ({"labyard.shape": shape} if shape else {})
 
 
 @dataclass(frozen=True)
@@ -236,6 +243,7 @@ def parse_request(document: Any, plans: Mapping[str, PlanSpec]) -> Request:
         project=project,
         owner=owner,
         console=about.get("console", ""),
+        shape=about.get("shape"),
     )
     return Request(plan, str(phase), subject, dict(params), secrets, steps_done)
 
@@ -274,7 +282,8 @@ def _check_secrets(given: Any, errors: dict[str, str]) -> dict[str, str]:
 
 
 def _check_deployment(given: Any, errors: dict[str, str]) -> dict[str, str]:
-    rules = {"id": _DEPLOYMENT_ID, "project": _OWNER_NAME, "owner": _OWNER_NAME, "console": _CONSOLE_ID}
+    rules = {"id": _DEPLOYMENT_ID, "project": _OWNER_NAME, "owner": _OWNER_NAME}
+    rules |= {"console": _CONSOLE_ID, "shape": _SHAPE_NAME}
     if given is None:
         return {}
     if not isinstance(given, Mapping):

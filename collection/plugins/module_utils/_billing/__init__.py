@@ -1,0 +1,4 @@
+# Copyright: The Labyard authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Usage, tariffs, rating, invoices: pure, with the standard library alone. The console uses it as well."""
