@@ -109,4 +109,24 @@ def lock_name(session: Session, name: str) -> None:
     Raises OperationalError after waiting for 15 s. On SQLite the writing transaction is the lock.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(cast(func.hashtextextended(name, 0), BigInteger))))
+        session.execute(select(func.pg_advisory_xact_lock(_number_of(name))))
+
+
+def share_name(session: Session, name: str) -> None:
+    """Let any number of transactions go past here with this name, until `nobody_shares` holds for one."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock_shared(_number_of(name))))
+
+
+def nobody_shares(session: Session, name: str) -> bool:
+    """Whether all transactions that went past `share_name` have ended; if so, others wait for this one.
+
+    On SQLite they have, for whoever looks from a transaction of its own.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_number_of(name)))))
+
+
+def _number_of(name: str) -> Any:
+    return cast(func.hashtextextended(name, 0), BigInteger)

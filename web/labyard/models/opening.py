@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 # Seconds a writer waits for another one before it gives up and may try again.
 LOCK_WAIT = 15
@@ -17,6 +18,9 @@ _SILENT_TRANSACTION = 30
 # Both ends look whether the other one is still there; a cut cable is noticed within 15 s or so.
 _KEEPALIVE = {"idle": 5, "interval": 3, "count": 3}
 _UNANSWERED = 15000  # milliseconds
+# Where many rows are written: KiB of pages that SQLite keeps at hand, and pages (of 4 KiB) in its log before
+# they are taken over into the file.
+_MANY_ROWS = {"cache_size": -65_536, "wal_autocheckpoint": 65_536}
 _UNIQUE_VIOLATION = "23505"  # in PostgreSQL's table of error codes
 
 # What libpq is told, for the console's tables as for a queue in PostgreSQL.
@@ -55,6 +59,19 @@ def is_taken(error: IntegrityError) -> bool:
     if isinstance(error.orig, sqlite3.IntegrityError):
         return error.orig.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
     return getattr(error.orig, "sqlstate", "") == _UNIQUE_VIOLATION
+
+
+def expect_many_rows(session: Session) -> None:
+    """Give the session's connection, for as long as it is open, room for transactions of many rows.
+
+    SQLite holds 2 MiB of pages by default, and takes its log over into the file after 4 MiB: many rows
+    touch more of each index than that, so the same pages would be written again and again.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return
+    connection = session.connection()
+    for name, value in _MANY_ROWS.items():
+        connection.exec_driver_sql(f"PRAGMA {name}={value}")
 
 
 @event.listens_for(Engine, "connect")
