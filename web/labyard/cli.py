@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 from . import __version__
+from .commandline.billing import billing
+from .commandline.billing_budgets import budget_group
+from .commandline.billing_money import MONEY
 from .commandline.completion import PROGRAM, VARIABLE
 from .commandline.exits import exit_code
 from .commandline.issuing import until_interrupted
@@ -17,7 +20,9 @@ from .commandline.remote import REMOTE
 from .errors import DomainError
 
 db_group.add_command(bring_back_command)
-LOCAL: tuple[click.Command, ...] = (user, apikey, db_group, web, worker)
+for command in (*MONEY, budget_group):  # these talk to a console
+    billing.add_command(command)
+LOCAL: tuple[click.Command, ...] = (user, apikey, db_group, billing, web, worker)
 
 
 class Sections(click.Group):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from .errors import InvalidInput
 from .settings_directory import DirectorySettings, read_directory
+from .settings_payments import PaymentSettings, read_payment_settings
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGED_PLAYBOOKS = Path(__file__).resolve().parent / "playbooks"
@@ -52,12 +53,24 @@ class Settings:
     edge_secret_file: Path | None = None  # what the ingress shows, so that it is believed
     hub_url: str = ""  # where people and the console reach a JupyterHub of the same people; empty: none
     hub_token_file: Path | None = None  # what the console shows to the hub
+    hub_stack: str = ""  # the hub's name on the swarm; the console meters its notebooks. Empty: it does not
+    usage_interval: int = (
+        300  # seconds from one look at what the swarm uses to the next; 0: nothing is metered
+    )
+    # YAML that says which plan or shape is which metric of the EOSC; None: nothing is exported to it.
+    eosc_file: Path | None = None
     directory: DirectorySettings | None = None  # where people are checked who have no password here
+    payments: PaymentSettings | None = None  # how people pay at Stripe; None: they do not
 
     @property
     def runs(self) -> Path:
         """One folder for each run."""
         return self.home / "runs"
+
+    @property
+    def meter_runs(self) -> Path:
+        """One folder for each run of the play that meters."""
+        return self.home / "meter"
 
     def edge_origin(self, deployment_id: str) -> str:
         """The origin at which a browser finds a deployment, behind the ingress."""
@@ -120,7 +133,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         edge_secret_file=_path(env.get("LABYARD_EDGE_SECRET_FILE")),
         hub_url=(env.get("LABYARD_HUB_URL") or "").rstrip("/"),
         hub_token_file=_path(env.get("LABYARD_HUB_TOKEN_FILE")),
+        hub_stack=env.get("LABYARD_HUB_STACK") or "",
+        usage_interval=_number(env, "LABYARD_USAGE_INTERVAL", Settings.usage_interval),
+        eosc_file=_path(env.get("LABYARD_EOSC_FILE")),
         directory=read_directory(env),
+        payments=read_payment_settings(env),
     )
 
 

@@ -19,13 +19,13 @@ from .options import read_password
 
 
 @contextmanager
-def _application() -> Iterator[Any]:
+def application() -> Iterator[Any]:
     """The application with a writing transaction, committed at a good end."""
     from labyard.app import create_app
     from labyard.context import session
     from labyard.models.base import begin_writing
 
-    _keep_private()
+    keep_private()
     app = create_app()
     with app.app_context():
         begin_writing()
@@ -33,7 +33,18 @@ def _application() -> Iterator[Any]:
         session().commit()
 
 
-def _keep_private() -> None:
+@contextmanager
+def looking() -> Iterator[Any]:
+    """The application with a session that writes nothing, or begins its own transactions."""
+    from labyard.app import create_app
+    from labyard.context import session
+
+    keep_private()
+    with create_app().app_context():
+        yield session()
+
+
+def keep_private() -> None:
     """What this process writes, the database above all, is for its own user alone."""
     os.umask(0o077)
 
@@ -44,7 +55,7 @@ def _keep_private() -> None:
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
 def web(bind: str, threads: int, processes: int) -> None:
     """Serve the console, in the foreground."""
-    _keep_private()
+    keep_private()
     # Some threads are left for whatever is no live page, the question whether this process is well among it.
     os.environ.setdefault("LABYARD_LIVE_STREAMS", str(max(1, threads * 3 // 4)))
     arguments = ["gunicorn", f"--bind={bind}", "--worker-class=gthread", f"--threads={threads}"]
@@ -80,7 +91,7 @@ def worker(concurrency: int, finish_within: int) -> None:
     from labyard.app import create_app
     from labyard.worker import run_worker
 
-    _keep_private()
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     run_worker(create_app(), concurrency, finish_within)
 
@@ -96,7 +107,7 @@ def upgrade() -> None:
     from labyard.app import create_app
     from labyard.migrate import upgrade_tables
 
-    _keep_private()
+    keep_private()
     app = create_app()
     with app.app_context():
         old, new = upgrade_tables()
@@ -118,7 +129,7 @@ def load_plans(file: Path) -> None:
         specs = read_plans(file)
     except RequestError as error:
         raise parse_error(error) from error
-    with _application() as session:
+    with application() as session:
         changed = save_plans(session, specs.values(), source_hosts=context().settings.source_hosts)
     click.echo(f"changed: {', '.join(changed)}" if changed else "unchanged")
 
@@ -136,7 +147,7 @@ def user_create(username: str, admin: bool) -> None:
     from labyard.accounts.people import create_user
 
     password = read_password()
-    with _application() as session:
+    with application() as session:
         create_user(session, username, password, is_admin=admin)
     click.echo(f"changed: {username} was made")
 
@@ -149,7 +160,7 @@ def user_list() -> None:
     from labyard.models import User
     from labyard.models.accounts import LDAP
 
-    with _application() as session:
+    with application() as session:
         for person in session.scalars(select(User).order_by(User.username)):
             marks = ["admin"] if person.is_admin else []
             marks += [] if person.active else ["disabled"]
@@ -164,7 +175,7 @@ def user_password(username: str) -> None:
     from labyard.accounts.people import get_user, set_password
 
     password = read_password()
-    with _application() as session:
+    with application() as session:
         set_password(session, get_user(session, username), password)
     click.echo("changed: the password; all sessions of the person have ended")
 
@@ -182,7 +193,7 @@ def user_source(username: str, source: str) -> None:
     from labyard.accounts.audit import record_action
     from labyard.accounts.people import get_user
 
-    with _application() as session:
+    with application() as session:
         person = get_user(session, username)
         person.source, person.password_hash, person.directory_id = source, None, None
         end_sessions(session, person)
@@ -204,7 +215,7 @@ def user_sync(force: bool) -> None:
     from labyard.context import context
     from labyard.models.base import begin_writing
 
-    with _application() as session:
+    with application() as session:
         directory = context().settings.directory
         if directory is None:
             raise click.ClickException("There is no directory: LABYARD_LDAP_URL is not set.")
@@ -228,7 +239,7 @@ def ensure_admin(credentials: Path, url: str, username: str, given: bool) -> Non
     from labyard.accounts.keys import create_key
     from labyard.accounts.people import create_user, find_user
 
-    with _application() as session:
+    with application() as session:
         if find_user(session, username) is not None:
             click.echo("unchanged")
             return
@@ -267,7 +278,7 @@ def apikey_create(username: str, name: str) -> None:
     from labyard.accounts.keys import create_key
     from labyard.accounts.people import get_user
 
-    with _application() as session:
+    with application() as session:
         key = create_key(session, get_user(session, username), name)
     click.echo(key)
 
@@ -279,7 +290,7 @@ def apikey_list(username: str) -> None:
     from labyard.accounts.keys import list_keys
     from labyard.accounts.people import get_user
 
-    with _application() as session:
+    with application() as session:
         for key in list_keys(session, get_user(session, username)):
             click.echo(f"{key.name}  {'revoked' if key.revoked_at else 'living'}  {key.created_at:%Y-%m-%d}")
 
@@ -292,6 +303,6 @@ def apikey_revoke(username: str, name: str) -> None:
     from labyard.accounts.keys import revoke_key
     from labyard.accounts.people import get_user
 
-    with _application() as session:
+    with application() as session:
         revoke_key(session, get_user(session, username), name)
     click.echo(f"changed: the key {name} has ended")

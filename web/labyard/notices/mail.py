@@ -99,19 +99,9 @@ def compose(
     """
     if not is_address(recipient):
         raise ValueError(f"{recipient!r} is no mail address")
-    command, deployment = body["data"]["command"], body["data"]["deployment"]
-    verdict = "is done" if body["type"] == "command.completed" else "has failed"
-    subject = f"{deployment['name']}: {command['phase']} {verdict}"
-    lines = [
-        f"The command {command['phase']} for {deployment['name']} ({deployment['plan']}) {verdict}.",
-        "",
-        *([str(command["message"]), ""] if command["message"] else []),
-        f"{public_url}/commands/{command['id']}",
-        "",
-        f"Issued by {command['issuer']} at {command['created_at']}. The deployment is now "
-        f"{deployment['state_name']}, its health: {deployment['health']}.",
-        "You get this mail because your profile asks for it.",
-    ]
+    subject, lines = (
+        _of_command(body, public_url) if "command" in body["data"] else _of_event(body, public_url)
+    )
     message = EmailMessage()
     message["From"] = Address(display_name="Labyard", addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
@@ -121,3 +111,27 @@ def compose(
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation answers
     message.set_content("\n".join(lines))
     return message
+
+
+def _of_command(body: Mapping[str, Any], public_url: str) -> tuple[str, list[str]]:
+    """Subject and lines of a mail about the end of a command."""
+    command, deployment = body["data"]["command"], body["data"]["deployment"]
+    verdict = "is done" if body["type"] == "command.completed" else "has failed"
+    return f"{deployment['name']}: {command['phase']} {verdict}", [
+        f"The command {command['phase']} for {deployment['name']} ({deployment['plan']}) {verdict}.",
+        "",
+        *([str(command["message"]), ""] if command["message"] else []),
+        f"{public_url}/commands/{command['id']}",
+        "",
+        f"Issued by {command['issuer']} at {command['created_at']}. The deployment is now "
+        f"{deployment['state_name']}, its health: {deployment['health']}.",
+        "You get this mail because your profile asks for it.",
+    ]
+
+
+def _of_event(body: Mapping[str, Any], public_url: str) -> tuple[str, list[str]]:
+    """Subject and lines of a mail about a budget."""
+    data = body["data"]
+    subject = " ".join(str(data["subject"]).split())  # one line, whatever a name holds
+    why = "You get this mail because the budget is about you, or yours to look after."
+    return subject, [str(data["message"]), "", public_url, "", why]

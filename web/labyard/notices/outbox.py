@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from labyard.clock import Clock, utc_now
 from labyard.models import Command, Notice, State, User, Webhook
 
-EVENTS = ("command.completed", "command.failed")
+OF_COMMANDS = ("command.completed", "command.failed")
+OF_BUDGETS = ("budget.reached", "budget.ended", "budget.requested", "budget.approved", "budget.declined")
+EVENTS = (*OF_COMMANDS, *OF_BUDGETS)
 TEST_EVENT = "webhook.test"
 WEBHOOK, MAIL = "webhook", "mail"  # the channels
 
@@ -41,6 +43,33 @@ def write_notices(session: Session, command: Command, clock: Clock = utc_now) ->
     ]
     for notice in notices:
         notice.command_id, notice.event, notice.body = command.id, event, body
+        notice.created_at = notice.next_at = now
+    session.add_all(notices)
+    return notices
+
+
+def write_event(
+    session: Session,
+    people: Sequence[User],
+    event: str,
+    data: Mapping[str, Any],
+    clock: Clock = utc_now,
+) -> list[Notice]:
+    """Note that `people` are to be told of `event`, in the transaction of what it tells of.
+
+    Each of their webhooks that asks for it is told, and by mail everybody who has an address; `data` has
+    `subject` and `message`, in words, beside what programs read.
+    """
+    now = clock()
+    living = {person.id: person for person in people if person.active}
+    notices = [
+        Notice(webhook_id=hook.id, user_id=hook.owner_id, channel=WEBHOOK)
+        for hook in _webhooks(session, living)
+        if not hook.events or event in hook.events
+    ]
+    notices += [Notice(user_id=person.id, channel=MAIL) for person in living.values() if person.email]
+    for notice in notices:
+        notice.event, notice.body = event, _event(event, now, dict(data))
         notice.created_at = notice.next_at = now
     session.add_all(notices)
     return notices
