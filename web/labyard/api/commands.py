@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload, lazyload, load_only, selectinloa
 from sqlalchemy.orm.attributes import set_committed_value
 
 from labyard.accounts.scope import get_command, get_deployment
+from labyard.billing.budget_check import check_budgets
 from labyard.commands.cancel import request_cancel
 from labyard.commands.retry import retry_command
 from labyard.commands.submit import CommandRequest, submit_command
@@ -154,6 +155,7 @@ def retry_failed_command(command_id: str) -> Response:
             sealer,
             address=remote_address(),
             deployment_limit=settings.deployment_limit,
+            guard=check_budgets,
         )
     )
 
@@ -180,6 +182,7 @@ def _submit(person: User, document: Mapping[str, Any]) -> Command:
         context().sealer,
         address=remote_address(),
         deployment_limit=context().settings.deployment_limit,
+        guard=check_budgets,
     )
 
 

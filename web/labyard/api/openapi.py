@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from apiflask import APIFlask, Schema
@@ -11,7 +11,7 @@ from flask import Flask
 
 from .idempotency import HEADER, PATTERN, REPLAYED
 from .openapi_links import LINKS
-from .schemas import fields
+from .schemas import billing, fields
 from .schemas.problem import MEDIA_TYPE, Problem
 
 DESCRIPTION = """\
@@ -38,6 +38,15 @@ _TAGS = {
     "workers": "Operations",
     "orphans": "Operations",
     "hub": "Deployments",
+    "usage": "Billing",
+    "imported-costs": "Billing",
+    "accounts": "Billing",
+    "tariffs": "Billing",
+    "invoices": "Billing",
+    "payments": "Billing",
+    "wallets": "Billing",
+    "budgets": "Budgets",
+    "budget-requests": "Budgets",
 }
 _IDS = {
     "deployment_id": fields.DEPLOYMENT_ID,
@@ -47,10 +56,19 @@ _IDS = {
     "username": fields.USERNAME,
     "owner": fields.USERNAME,
     "volume_name": fields.VOLUME_NAME,
+    "account": billing.ACCOUNT_NAME,
+    "invoice": billing.INVOICE_NAME,
+    "payment_id": fields.PAYMENT_ID,
+    "order_id": fields.ORDER_ID,
+    "budget_id": fields.BUDGET_ID,
+    "request_id": fields.BUDGET_ID,
 }
 _NAMES = {"plans": fields.PLAN_NAME, "projects": fields.PROJECT_NAME}  # of `name`, by resource; else a key's
 # What may be tied to a version, and what has an ETag.
-_VERSIONED = re.compile(r"^/api/v1/(plans/\{name\}|deployments/\{deployment_id\}|user|users/\{username\})$")
+_VERSIONED = re.compile(
+    r"^/api/v1/(plans/\{name\}|deployments/\{deployment_id\}|user|users/\{username\}|accounts/\{account\}"
+    r"|budgets/\{budget_id\}|tariffs/\{tariff_id\}|invoices/\{invoice\}(/finalize|/void|/credit)?)$"
+)
 _WORDS = {
     400: "The request cannot be read",
     401: "The key is missing or not valid",
@@ -121,6 +139,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     for flag, change in _FLAGS.items():
         if operation.pop(flag, False):
             change(operation)
+    _add_exports(operation, operation.pop("x-export", ()))
     versioned = bool(_VERSIONED.match(path))
     for status, response in operation["responses"].items():
         response["headers"] = _answer_headers(int(status), response, method, versioned and status != "202")
@@ -205,7 +224,7 @@ def _refusals(path: str, method: str, operation: dict[str, Any]) -> list[int]:
         found.append(404)
     if method != "get":
         found += [409, 413, 415]
-    elif path.endswith("/schema"):
+    elif path.endswith("/schema") or "/lines/{position}" in path:
         found.append(409)
     if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):
         found.append(412)
@@ -248,6 +267,12 @@ def _flag_stream(operation: dict[str, Any]) -> None:
 
 def _flag_csv(operation: dict[str, Any]) -> None:
     operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+
+
+def _add_exports(operation: dict[str, Any], kinds: Sequence[str]) -> None:
+    """An answer in one of several forms that are no JSON."""
+    if kinds:
+        operation["responses"]["200"]["content"] = {kind: {"schema": {"type": "string"}} for kind in kinds}
 
 
 _FLAGS: dict[str, Callable[[dict[str, Any]], None]] = {

@@ -45,7 +45,7 @@ def list_audit(query: dict[str, Any]) -> Response:
     found = created_between(found, AuditEntry.at, query)
     page = answer_page(found, _AUDIT, query, lambda rows: [show_audit_entry(row) for row in rows])
     wants_csv = request.accept_mimetypes.best_match(("application/json", "text/csv")) == "text/csv"
-    return _as_csv(page, query.get("fields") or _COLUMNS) if wants_csv else page
+    return as_csv(page, query.get("fields") or _COLUMNS) if wants_csv else page
 
 
 @blueprint.get("/workers")
@@ -58,17 +58,18 @@ def list_workers(query: dict[str, Any]) -> Response:
     return answer_page(select(Worker), _WORKERS, query, lambda rows: [show_worker(row, now) for row in rows])
 
 
-def _as_csv(page: Response, columns: Sequence[str]) -> Response:
+def as_csv(page: Response, columns: Sequence[str]) -> Response:
     """The items of `page` as lines, with its `Link` to the next one."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
     for item in page.get_json()["items"]:
-        writer.writerow([_cell(item[column]) for column in columns])
+        writer.writerow([cell(item[column]) for column in columns])
     headers = {"Link": page.headers["Link"]} if "Link" in page.headers else {}
     return Response(text.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value for a spreadsheet, which takes it for text whatever it begins with."""
     text = value if isinstance(value, str) else json.dumps(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

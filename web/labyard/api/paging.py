@@ -9,12 +9,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import Response, current_app, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import Date, Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from labyard.context import session
@@ -97,7 +97,7 @@ def _purpose(listing: Listing, sort: str, query: Mapping[str, Any]) -> str:
 
 
 def _seal_cursor(value: Any, ident: Any, listing: Listing, sort: str, query: Mapping[str, Any]) -> str:
-    plain = value.isoformat() if isinstance(value, datetime) else value
+    plain = value.isoformat() if isinstance(value, date) else value
     return _serializer().dumps([_purpose(listing, sort, query), plain, ident])
 
 
@@ -116,6 +116,8 @@ def _no_cursor(text: str) -> InvalidInput:
 
 
 def _typed(value: Any, column: InstrumentedAttribute[Any]) -> Any:
+    if isinstance(column.type, Date):
+        return date.fromisoformat(value)
     return datetime.fromisoformat(value) if isinstance(column.type, UtcDateTime) else value
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from apiflask.fields import AwareDateTime, Boolean, Dict, Integer, String
+from apiflask.fields import AwareDateTime, Boolean, Date, Dict, Integer, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 from marshmallow import ValidationError
 
@@ -20,6 +20,10 @@ USERNAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
 VOLUME_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,254}"
 PLAN_NAME = "[a-z][a-z0-9-]{0,29}"
 PROJECT_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+PAYMENT_ID = "[a-z0-9]{12}"
+ORDER_ID = "[a-z0-9]{16}"
+BUDGET_ID = "[a-z0-9]{12}"
+MONEY = r"\d{1,15}(\.\d{1,4})?"
 KEY_NAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
 DEPLOYMENT_NAME = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 CONFIGURATION_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}"
@@ -64,6 +68,16 @@ class Timestamp(AwareDateTime):
         return moment.astimezone(UTC)
 
 
+class Day(Date):
+    """A day, as 2026-01-31. Only years that every database and library knows."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        day: date = super()._deserialize(value, attr, data, **kwargs)
+        if not 1970 <= day.year <= 9990:
+            raise ValidationError("Must be between the years 1970 and 9990.")
+        return day
+
+
 def text_out(description: str | None = None, *, null: bool = False) -> String:
     """A text of an answer."""
     return String(required=True, allow_none=null, metadata=_about(description))
@@ -72,6 +86,11 @@ def text_out(description: str | None = None, *, null: bool = False) -> String:
 def time_out(description: str | None = None, *, null: bool = False) -> String:
     """A time of an answer: RFC 3339 in UTC, to the millisecond."""
     return String(required=True, allow_none=null, metadata={**_about(description), "format": "date-time"})
+
+
+def day_out(description: str | None = None) -> String:
+    """A day of an answer, as 2026-01-31."""
+    return String(required=True, metadata={**_about(description), "format": "date"})
 
 
 def number_out(description: str | None = None, *, null: bool = False) -> Integer:
