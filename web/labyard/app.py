@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
     install_security(app)
     api.register(app)
     csrf.exempt(api.blueprint)  # a bearer key is no cookie: no page of others can send it
+    csrf.exempt(api.payment_messages.blueprint)  # signed, and known by no cookie
     pages.register(app)
     edge.register(app)
     return app

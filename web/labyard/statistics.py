@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from . import __version__
+from .billing.meter_runs import read_metering
 from .clock import Clock, utc_now
 from .commands.recent import Recent, queue_age, read_recent
 from .deployments.orphans import orphans_query
@@ -31,6 +32,7 @@ def prometheus_text(
         "labyard_info": ("The version of the console that answers.", [({"version": __version__}, 1)]),
         **_work_families(session, clock(), command_limit),
         **_swarm_families(session, clock()),
+        **_usage_families(session, clock()),
     }
     lines = [line for name, (text, rows) in families.items() for line in _family(name, text, rows)]
     return "\n".join(lines) + "\n"
@@ -83,6 +85,17 @@ def _swarm_families(session: Session, now: datetime) -> Families:
         "labyard_nodes_age_seconds": (
             "Seconds since a worker looked at the swarm.",
             [({}, round((now - max(n.seen_at for n in nodes)).total_seconds(), 1))] if nodes else [],
+        ),
+    }
+
+
+def _usage_families(session: Session, now: datetime) -> Families:
+    """Whether what the swarm uses is metered."""
+    age = read_metering(session, 0, now).age
+    return {
+        "labyard_usage_age_seconds": (
+            "Seconds since what the swarm uses was metered and taken in.",
+            [] if age is None else [({}, round(age, 1))],
         ),
     }
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from .accounts.scope import deployments_of
+from .billing.meter_runs import NOT_METERED, Metering, read_metering
 from .clock import Clock, utc_now
 from .commands.order import Place, find_place
 from .commands.recent import Recent, queue_age, read_recent
@@ -18,6 +19,7 @@ from .models import Command, Deployment, Health, Node, State, User, Worker
 from .readiness import check_parts
 from .settings import Settings
 
+_LATE_STEP = "See below why the last looks failed. What runs on is billed when it can be seen again."
 _SILENT = timedelta(seconds=30)  # after which a worker is taken for dead
 
 
@@ -54,6 +56,7 @@ class Status:
     recent: Mapping[str, Recent]
     orphans: int
     nodes_age: float | None  # seconds since the swarm was looked at; None: never
+    metering: Metering = NOT_METERED
 
     @property
     def findings(self) -> list[Finding]:
@@ -88,6 +91,7 @@ def read_status(session: Session, settings: Settings, clock: Clock = utc_now) ->
         recent=read_recent(session, now),
         orphans=session.scalar(select(func.count()).select_from(orphans_query().subquery())) or 0,
         nodes_age=_age(now, [node.seen_at for node in nodes]),
+        metering=read_metering(session, settings.usage_interval, now),
     )
 
 
@@ -119,9 +123,18 @@ def find(status: Status, limits: Thresholds | None = None) -> Iterator[Finding]:
         yield Finding("warning", text, "Start another worker, or give this one more places (--concurrency).")
     for phase, recent in status.recent.items():
         yield from _find_in_phase(phase, recent, limits)
+    if status.metering.late:
+        yield Finding("warning", _late_words(status.metering), _LATE_STEP)
     if status.orphans:
         what = "There is one orphan." if status.orphans == 1 else f"There are {status.orphans} orphans."
         yield Finding("warning", what, "See on the page of orphans what can be done about each.")
+
+
+def _late_words(metering: Metering) -> str:
+    if metering.age is None:
+        return "What the swarm uses could not be metered yet."
+    ago = f"{metering.age:.0f} s ago"
+    return f"What the swarm uses was metered {ago}, and should be every {metering.interval} s."
 
 
 def _find_on_swarm(status: Status, limits: Thresholds) -> Iterator[Finding]:

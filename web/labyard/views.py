@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from ansible_collections.labyard.platform.plugins.module_utils._billing.money import currency_decimals
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
 
+from .billing.drafting import open_amount
 from .catalog.configurations import ConfigurationUnavailable
 from .catalog.plans import availability_of, configuration_of
 from .commands.order import queue_positions
@@ -19,6 +22,8 @@ from .models import (
     Command,
     Deployment,
     Event,
+    Invoice,
+    InvoiceLine,
     Notice,
     Orphan,
     Plan,
@@ -268,3 +273,53 @@ def show_orphan(orphan: Orphan) -> dict[str, Any]:
         "action": orphan.action or None,
         "error": orphan.error,
     }
+
+
+def show_invoice(invoice: Invoice) -> dict[str, Any]:
+    """An invoice or credit note without its lines; amounts are text."""
+    is_void = bool(invoice.void_reason)
+    amounts = {name: show_money(getattr(invoice, name), invoice.currency) for name in _AMOUNTS}
+    return {
+        "id": invoice.id,
+        "number": invoice.number,
+        "kind": invoice.kind,
+        "state": invoice.state,
+        "account": invoice.account.name,
+        "currency": invoice.currency,
+        "period_start": show_time(invoice.period_start),
+        "period_end": show_time(invoice.period_end),
+        **amounts,
+        "open": show_money(open_amount(invoice), invoice.currency),
+        "records": invoice.records,
+        "corrects": invoice.corrects_id,
+        "reason": invoice.void_reason if is_void else invoice.reason,
+        "hash": invoice.hash,
+        "version": invoice.version,
+        "created_at": show_time(invoice.created_at),
+        "finalized_at": show_time(invoice.finalized_at),
+        "due_at": show_time(invoice.due_at),
+        "voided_at": show_time(invoice.voided_at),
+    }
+
+
+_AMOUNTS = ("net", "tax", "total", "paid", "credited")
+_OF_LINES = (
+    *("position", "deployment", "deployment_name", "plan", "shape", "project", "user", "resource"),
+    *("description", "price_name", "tariff", "unit", "records", "steps"),
+)
+
+
+def show_line(line: InvoiceLine, currency: str) -> dict[str, Any]:
+    """A line of an invoice in that currency; numbers that are exact are text."""
+    return {
+        **{name: getattr(line, name) for name in _OF_LINES},
+        **{name: show_time(getattr(line, name)) for name in ("tariff_version", "start", "end")},
+        "quantity": f"{line.quantity:f}",
+        "unit_price": None if line.unit_price is None else f"{line.unit_price:f}",
+        "amount": show_money(line.amount, currency),
+    }
+
+
+def show_money(amount: Decimal, currency: str) -> str:
+    """An amount with all decimals of its currency."""
+    return f"{amount:.{currency_decimals(currency)}f}"

@@ -20,6 +20,12 @@ from .accounts.ldap_client import LdapDirectory
 from .accounts.ldap_sync import sync_people
 from .accounts.sign_in import Door
 from .addresses import read_networks
+from .billing.budget_watch import watch_budgets
+from .billing.carrying_out import carry_out_orders
+from .billing.ingest import take_records
+from .billing.meter_runs import release_meter_runs
+from .billing.metering import meter_usage
+from .billing.paying import gateways_of
 from .catalog.refresh import refresh_sources
 from .catalog.sources import remove_leftovers
 from .clock import utc_now
@@ -89,7 +95,12 @@ def run_worker(app: Flask, concurrency: int, finish_within: float = 0) -> None:
     _repeat(app, "reconcile", 15, look_at_swarm)
     _repeat(app, "notices", 2, deliver_notices)
     _repeat(app, "sources", 5, look_at_sources)
+    _repeat(app, "budgets", _MINUTE, look_at_budgets)
+    if settings.payments is not None:
+        _repeat(app, "payments", 2, look_at_payments)
     _repeat(app, "retention", _HOUR, tidy_up)
+    if settings.usage_interval:
+        _repeat(app, "usage", min(15, settings.usage_interval), lambda: look_at_usage(name))
     if settings.directory is not None:
         _repeat(app, "people", settings.directory.sync_minutes * _MINUTE, look_at_people)
     Consumer(queue, workers=concurrency, periodic=False, initial_delay=0.05, max_delay=0.25).run()
@@ -149,6 +160,18 @@ def deliver_notices() -> None:
     deliver_due(session(), begin_writing, Transports(poster, mailer, context().sealer))
 
 
+def look_at_budgets() -> None:
+    """See which budgets are used up: who is told, and what is stopped."""
+    watch_budgets(session(), begin_writing, context().sealer, context().notify)
+
+
+def look_at_payments() -> None:
+    """Ask the gateways about payments and refunds that are under way."""
+    settings = context().settings
+    gateways = gateways_of(settings.payments)
+    carry_out_orders(session(), begin_writing, gateways, settings.public_url)
+
+
 def look_at_sources() -> None:
     """See whether fetched configurations have changed; each is looked at once a minute."""
     refresh_sources(session(), begin_writing, context().settings)
@@ -159,6 +182,11 @@ def look_at_people() -> None:
     directory = context().settings.directory
     if directory is not None:
         sync_people(session(), begin_writing, Door(LdapDirectory(directory), directory))
+
+
+def look_at_usage(name: str) -> None:
+    """Meter what the swarm uses, if that is due and no other worker does it."""
+    meter_usage(session(), begin_writing, context().settings, name, take_records)
 
 
 def tidy_up() -> None:
@@ -179,6 +207,7 @@ def say_farewell(name: str) -> None:
     """Let another worker of this host go on with what this one leaves, at once."""
     begin_writing()
     release_commands(session(), name, lease_clock(session()))
+    release_meter_runs(session(), name, utc_now)
     session().execute(delete(Worker).where(Worker.name == name))
     session().commit()
 

@@ -16,7 +16,7 @@ from labyard.models import Command, State, User
 from labyard.sealing import Sealer
 from labyard.settings import Settings
 
-from .submit import CommandRequest, submit_command
+from .submit import CommandRequest, LaunchGuard, submit_command
 
 
 def retry_command(
@@ -28,13 +28,14 @@ def retry_command(
     address: str = "",
     clock: Clock = utc_now,
     deployment_limit: int = Settings.deployment_limit,
+    guard: LaunchGuard | None = None,
 ) -> Command:
     """Write a new command that repeats the failed one: the same phase with the same parameters.
 
     Steps that the role marks with `repeat: false`, and that the failed command completed, are left
-    out if nothing was done with the deployment since; all others are run again. `deployment_limit`: as in
-    `submit_command`, whose errors this raises too; besides NotFound, and Conflict if the command did
-    not fail.
+    out if nothing was done with the deployment since; all others are run again. `deployment_limit` and
+    `guard`: as in `submit_command`, whose errors this raises too; besides NotFound, and Conflict if the
+    command did not fail.
     """
     failed = get_command(session, person, command_id)
     if failed.state != State.FAILED:
@@ -53,7 +54,14 @@ def retry_command(
     )
     done = steps_to_leave_out(failed, phase.once) if _is_newest(session, failed) else []
     command = submit_command(
-        session, person, wanted, sealer, address=address, clock=clock, deployment_limit=deployment_limit
+        session,
+        person,
+        wanted,
+        sealer,
+        address=address,
+        clock=clock,
+        deployment_limit=deployment_limit,
+        guard=guard,
     )
     command.retry_of = failed.id
     command.steps_done = done

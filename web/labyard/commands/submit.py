@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from ansible_collections.labyard.platform.plugins.module_utils._request.request 
     check_name,
     merge_params,
 )
+from ansible_collections.labyard.platform.plugins.module_utils._request.resources import Needs, read_needs
+from ansible_collections.labyard.platform.plugins.module_utils._request.shapes import shape_of
 from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES, Configuration
 from labyard.accounts.audit import record_action
 from labyard.accounts.scope import get_deployment
@@ -30,7 +32,7 @@ from labyard.sealing import Sealer
 from labyard.settings import Settings
 
 from .owners import find_by_name, find_owner, find_project, name_taken
-from .preflight import check_deployment_limit, refuse_what_never_fits
+from .preflight import NEEDS_ROOM, check_deployment_limit, refuse_what_never_fits
 
 # A phase that changes single parameters of a running deployment starts from what it has.
 _KEEPS_PARAMS = ("update", "scale", "install")
@@ -53,6 +55,22 @@ class CommandRequest:
     priority: int = 0  # the larger goes first; people who are no admins may ask for 0 or less
 
 
+@dataclass(frozen=True)
+class Launch:
+    """What is about to be started or made larger: its parameters are not the deployment's yet."""
+
+    deployment: Deployment
+    phase: str
+    params: Mapping[str, Any]
+    needs: Needs | None  # None: the configuration does not say what it takes
+    shape: str  # the plan's whose values these are; empty if none
+    is_new: bool
+
+
+#: Says no by an error (InvalidInput, Conflict) to what may not be started.
+LaunchGuard = Callable[[Session, Launch], None]
+
+
 def submit_command(
     session: Session,
     person: User,
@@ -62,10 +80,12 @@ def submit_command(
     address: str = "",
     clock: Clock = utc_now,
     deployment_limit: int = Settings.deployment_limit,
+    guard: LaunchGuard | None = None,
 ) -> Command:
     """Write the command row that `request` asks for; its id goes to the queue after the commit.
 
-    `deployment_limit`: how many deployments a person may have; 0: any number.
+    `deployment_limit`: how many deployments a person may have; 0: any number. `guard`: asked last whether
+    what takes room may be started.
     Raises InvalidInput (422) with a message for each wrong field and for each resource that the swarm
     can never give, Forbidden (403) for a field that is an operator's, NotFound (404) for a plan or
     deployment that is not there or not the person's, Conflict (409) for a name taken or a
@@ -82,7 +102,7 @@ def submit_command(
         deployment = _existing(session, person, request)
     else:
         deployment = _new_or_named(session, person, request, sealer, deployment_limit)
-    command = _write_command(session, person, deployment, request, clock)
+    command = _write_command(session, person, deployment, request, clock, guard)
     owner = deployment.owner
     record_action(
         session,
@@ -214,7 +234,12 @@ def _create_deployment(
 
 
 def _write_command(
-    session: Session, person: User, deployment: Deployment, request: CommandRequest, clock: Clock
+    session: Session,
+    person: User,
+    deployment: Deployment,
+    request: CommandRequest,
+    clock: Clock,
+    guard: LaunchGuard | None,
 ) -> Command:
     configuration = configuration_for(deployment.plan, request.phase, person)
     phase = configuration.phases.get(request.phase)
@@ -229,6 +254,8 @@ def _write_command(
     given = {**{k: v for k, v in base.items() if k in takes}, **request.params}
     params = _merge(configuration, deployment.plan, request.phase, given)
     refuse_what_never_fits(session, configuration, request.phase, {**deployment.params, **params})
+    if guard is not None and request.phase in NEEDS_ROOM and not request.check:
+        guard(session, _launch(deployment, configuration, request.phase, params))
     command = Command(
         deployment_id=deployment.id,
         issuer_id=person.id,
@@ -253,6 +280,20 @@ def _write_command(
             deployment.state = check_move(DEPLOYMENT_MOVES, deployment.state, State.PENDING)
         deployment.updated_at = clock()
     return command
+
+
+def _launch(
+    deployment: Deployment, configuration: Configuration, phase: str, params: Mapping[str, Any]
+) -> Launch:
+    wanted = {**deployment.params, **params}
+    return Launch(
+        deployment=deployment,
+        phase=phase,
+        params=wanted,
+        needs=read_needs(configuration, wanted),
+        shape=shape_of(deployment.plan.shapes, {**wanted, **deployment.plan.fixed}),
+        is_new=deployment.state == State.INITIATED,
+    )
 
 
 def _refuse_wrong_time(session: Session, deployment: Deployment, phase: str) -> None:

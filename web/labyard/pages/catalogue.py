@@ -8,6 +8,7 @@ from typing import Any
 from flask import render_template
 from flask_login import login_required
 
+from labyard.billing.prices import PriceList, read_price_list
 from labyard.catalog.plans import plans_for, require_available
 from labyard.context import session
 from labyard.errors import NotFound
@@ -15,6 +16,7 @@ from labyard.models import Plan
 from labyard.security import require_person
 
 from .blueprint import blueprint
+from .prices import ShownPrice, default_params, price_of
 from .words import show_shape
 
 
@@ -26,6 +28,8 @@ class Card:
     icon: str
     summary: str
     shapes: dict[str, str]  # name of the shape to what it sets, in words
+    price: ShownPrice | None  # as it is without a choice; None where there is no billing
+    shape_prices: dict[str, ShownPrice | None]
 
 
 @blueprint.get("/")
@@ -33,16 +37,27 @@ class Card:
 def catalogue() -> Any:
     """All plans that the person may order."""
     person = require_person()
+    prices = read_price_list(session(), person, person.projects[0].name if person.projects else "")
     cards, broken = [], []
     for plan in session().scalars(plans_for(person)):
         try:
-            cards.append(_card(plan))
+            cards.append(_card(plan, prices))
         except NotFound as error:  # the other plans stay usable
             broken.append(error.detail)
     return render_template("catalogue.html", cards=cards, broken=broken)
 
 
-def _card(plan: Plan) -> Card:
+def _card(plan: Plan, prices: PriceList | None) -> Card:
     configuration = require_available(plan)
-    shapes = {name: show_shape(configuration, values) for name, values in plan.shapes.items()}
-    return Card(plan, configuration.icon, plan.summary or configuration.summary, shapes)
+    defaults = default_params(configuration)
+    return Card(
+        plan,
+        configuration.icon,
+        plan.summary or configuration.summary,
+        {name: show_shape(configuration, values) for name, values in plan.shapes.items()},
+        price_of(prices, plan, configuration, defaults),
+        {
+            name: price_of(prices, plan, configuration, {**defaults, **values})
+            for name, values in plan.shapes.items()
+        },
+    )

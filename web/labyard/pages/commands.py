@@ -9,6 +9,7 @@ from flask_login import login_required
 from sqlalchemy import select
 
 from labyard.accounts.scope import get_command
+from labyard.billing.budget_check import check_budgets
 from labyard.commands.cancel import request_cancel
 from labyard.commands.order import find_place
 from labyard.commands.retry import persons_params, retry_command
@@ -64,7 +65,16 @@ def retry(command_id: str) -> Any:
     found = get_command(session(), person, command_id)
     deployment_id, phase = found.deployment_id, found.phase
     try:
-        return go_to(retry_command(session(), person, found.id, context().sealer, address=remote_address()))
+        return go_to(
+            retry_command(
+                session(),
+                person,
+                found.id,
+                context().sealer,
+                address=remote_address(),
+                guard=check_budgets,
+            )
+        )
     except (InvalidInput, Conflict) as error:
         session().rollback()
         flash(error.detail, "warning")

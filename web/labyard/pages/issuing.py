@@ -7,6 +7,7 @@ from typing import Any
 from flask import redirect, url_for
 from flask_wtf import FlaskForm
 
+from labyard.billing.budget_check import check_budgets
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.errors import DomainError
@@ -26,6 +27,7 @@ def issue_command(wanted: CommandRequest) -> Any:
         context().sealer,
         address=remote_address(),
         deployment_limit=limit,
+        guard=check_budgets,
     )
     return go_to(command)
 

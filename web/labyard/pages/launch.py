@@ -12,6 +12,7 @@ from sqlalchemy import select
 from wtforms import SelectField, StringField
 
 from labyard.accounts.scope import deployments_of
+from labyard.billing.prices import PriceList, read_price_list
 from labyard.catalog.plans import configuration_of, get_plan, require_available
 from labyard.commands.submit import CommandRequest
 from labyard.context import session
@@ -21,7 +22,9 @@ from labyard.models import Deployment, Plan, State, User
 from labyard.security import require_person
 
 from .blueprint import blueprint
+from .budgets import budgets_of_launch
 from .issuing import issue_command, take_back
+from .prices import default_params, form_price, price_of, priced_inputs
 from .words import show_shape
 
 
@@ -51,7 +54,10 @@ def launch(name: str) -> Any:
     about = _about_form(person, plan)
     left: dict[str, str] = {}
     status = 422 if form.is_submitted() else 200
-    if form.validate_on_submit():
+    asks_price = "price" in request.form  # the button of a browser without scripts
+    if asks_price:
+        status = 200
+    elif form.validate_on_submit():
         wanted = CommandRequest(
             "install",
             plan=plan.name,
@@ -63,6 +69,8 @@ def launch(name: str) -> Any:
             return issue_command(wanted)
         except (InvalidInput, Conflict) as error:
             left, status = take_back(error, form, about), error.status
+    project = about.project.data or next(iter(about.project.choices), "")
+    prices = read_price_list(session(), person, project)
     return render_template(
         "launch.html",
         plan=plan,
@@ -71,8 +79,11 @@ def launch(name: str) -> Any:
         form=form,
         about=about,
         groups=form_groups(phase, form),
-        shapes=_shapes(plan, form),
+        shapes=_shapes(plan, form, prices),
         chosen=shape,
+        price=form_price(plan, configuration, phase, form, prices),
+        priced_inputs=priced_inputs(configuration),
+        budgets=budgets_of_launch(person, project),
         left=left,
         refused=status != 200,
     ), status
@@ -92,13 +103,15 @@ def _free_name(person: User, plan: Plan) -> str:
     return next(name for n in count(1) if (name := f"{plan.name}-{n}") not in taken)
 
 
-def _shapes(plan: Plan, form: FlaskForm) -> list[dict[str, Any]]:
-    """The plan's shapes with the inputs that each fills."""
+def _shapes(plan: Plan, form: FlaskForm, prices: PriceList | None) -> list[dict[str, Any]]:
+    """The plan's shapes with the inputs that each fills, and what each costs."""
     configuration = configuration_of(plan)
+    defaults = default_params(configuration)
     return [
         {
             "name": name,
             "words": show_shape(configuration, values),
+            "price": price_of(prices, plan, configuration, {**defaults, **values}),
             "inputs": {PREFIX + field: value for field, value in values.items() if PREFIX + field in form},
         }
         for name, values in plan.shapes.items()

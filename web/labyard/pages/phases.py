@@ -6,21 +6,30 @@ from typing import Any
 
 from flask import render_template, request
 from flask_login import login_required
+from flask_wtf import FlaskForm
 
-from ansible_collections.labyard.platform.plugins.module_utils._request.spec import PHASES
+from ansible_collections.labyard.platform.plugins.module_utils._request.spec import (
+    PHASES,
+    Configuration,
+    PhaseSpec,
+)
 from labyard.accounts.scope import get_deployment
+from labyard.billing.prices import read_price_list
 from labyard.catalog.removal import configuration_for
 from labyard.commands.submit import CommandRequest, running_command
 from labyard.context import session
 from labyard.errors import Conflict, InvalidInput, NotFound
 from labyard.forms.phase_form import build_form, form_groups, read_params
+from labyard.models import Deployment
 from labyard.security import require_person
 
 from .actions import list_actions
 from .blueprint import blueprint
 from .issuing import issue_command, take_back
+from .prices import ShownPrice, price_of, priced_inputs
 
 _PREVIEWED = ("update", "scale")  # phases whose form offers to show what would change
+_PRICED = ("install", "update", "scale", "start")  # after which it runs, and costs something
 
 
 @blueprint.route(f"/deployments/<deployment_id>/<any({', '.join(PHASES)}):phase>", methods=["GET", "POST"])
@@ -54,6 +63,18 @@ def phase(deployment_id: str, phase: str) -> Any:
         action=next((a for a in actions if a.phase == phase), None),
         running=running,
         preview=phase in _PREVIEWED,
+        price=_price(deployment, configuration, spec, form) if phase in _PRICED else None,
+        priced_inputs=priced_inputs(configuration),
+        mine=deployment.owner_id == person.id,
         left=left,
         refused=status != 200,
     ), status
+
+
+def _price(
+    deployment: Deployment, configuration: Configuration, phase: PhaseSpec, form: FlaskForm
+) -> ShownPrice | None:
+    """What it costs with what the form holds, for who pays for it."""
+    prices = read_price_list(session(), deployment.owner, deployment.project.name)
+    params = {**deployment.params, **read_params(phase, form)}
+    return price_of(prices, deployment.plan, configuration, params)

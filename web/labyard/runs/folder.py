@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import object_session
 
 from ansible_collections.labyard.platform.plugins.module_utils._request.request import stack_name
+from ansible_collections.labyard.platform.plugins.module_utils._request.shapes import shape_of
 from labyard.catalog.sources import roles_folder
 from labyard.models import Command, installation_id
 from labyard.settings import Settings, own_playbook, python_folder, write_private
@@ -69,6 +70,13 @@ def prepare_removal(folder: Path, command: Command, settings: Settings) -> None:
     _write(folder, request, _job_of(command, settings, own_playbook("removal.yml")))
 
 
+def prepare_own_play(folder: Path, playbook: str, request: Mapping[str, Any], settings: Settings) -> None:
+    """As `prepare_folder`, for a playbook of ours that belongs to no deployment; no secret goes in."""
+    path = own_playbook(playbook)
+    job = {"playbook": str(path), "inventory": str(settings.inventory), "cwd": str(path.parent)}
+    _write(folder, {**request, "secrets": {}}, job)
+
+
 def _write(folder: Path, request: Mapping[str, Any], job: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, mode=0o700)
     try:
@@ -100,6 +108,7 @@ def _request_of(
             "project": deployment.project.name,
             "owner": deployment.owner.username,
             "console": installation_id(session),
+            "shape": shape_of(plan["shapes"], {**deployment.params, **command.params, **plan["fixed"]}),
         },
         "params": {k: v for k, v in command.params.items() if k not in plan["fixed"]},
         "secrets": dict(secrets),

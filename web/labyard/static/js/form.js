@@ -61,6 +61,7 @@ function offerShapes() {
       fillIn(link);
       links.forEach((other) => other.removeAttribute("aria-current"));
       link.setAttribute("aria-current", "true");
+      form.dispatchEvent(new Event("labyard:filled"));
       said.textContent = `${link.querySelector("strong").textContent} is filled in.`;
     };
     link.addEventListener("click", choose);
