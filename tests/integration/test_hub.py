@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 import requests
 import yaml
 
+from ansible_collections.labyard.platform.plugins.module_utils._billing.moments import read_time
+from ansible_collections.labyard.platform.plugins.modules.usage_info import argument_spec, run
 from labyard.errors import NotFound, Unavailable
 from labyard.hubs.client import HubClient
 from tests.conftest import free_port, wait_until
@@ -113,8 +116,11 @@ def _variables(folder: Path, word: str) -> dict[str, Any]:
         "directory_certificate_file": str(certificates / "directory.crt"),
         "directory_key_file": str(certificates / "directory.key"),
         "directory_dir": str(folder / "directory"),
-        "directory_people": [{"name": name, "password": PASSWORD} for name in ("ada", "bob", "eve")],
-        "directory_groups": [{"name": "physics", "members": ["ada", "bob"]}],
+        "directory_people": [{"name": name, "password": PASSWORD} for name in ("ada", "bob", "dan", "eve")],
+        "directory_groups": [
+            {"name": "physics", "members": ["ada", "bob"]},
+            {"name": "staff", "members": ["dan"]},
+        ],
         "ingress_domain": DOMAIN,
         "ingress_apps_domain": APPS,
         "ingress_secret": secrets.token_urlsafe(32),
@@ -136,6 +142,7 @@ def _variables(folder: Path, word: str) -> dict[str, Any]:
             "bind_dn": f"cn=console,ou=services,{BASE}",
         },
         "jupyterhub_allowed_groups": ["physics"],
+        "jupyterhub_admin_groups": ["staff"],
         "jupyterhub_console_token": secrets.token_urlsafe(32),
         "jupyterhub_metrics_token": secrets.token_urlsafe(32),
         "jupyterhub_ca_file": str(certificates / "ca.crt"),
@@ -192,6 +199,11 @@ def test_person_when_not_the_owner_then_is_refused(hub: Hub) -> None:
 )
 def test_sign_in_when_wrong_or_not_allowed_then_refused(hub: Hub, name: str, password: str) -> None:
     assert HubPerson(hub.variables["jupyterhub_url"], hub.ca).sign_in(name, password).status_code == 403
+
+
+def test_person_when_in_a_group_of_admins_then_is_an_admin(hub: Hub) -> None:
+    found = {name: hub.person(name).call("GET", "user").json()["admin"] for name in ("ada", "dan")}
+    assert found == {"ada": False, "dan": True}
 
 
 def test_notebook_when_there_is_no_room_then_the_swarms_reason_is_told(hub: Hub) -> None:
@@ -263,6 +275,49 @@ def test_console_when_it_asks_the_hub_then_lists_and_stops(hub: Hub) -> None:
         console.stop("nobody", "")
     with pytest.raises(Unavailable, match="same token"):
         HubClient(url, "another", Path(hub.ca)).list_servers()
+
+
+def test_notebook_when_it_runs_then_is_metered_and_its_owner_pays(hub: Hub) -> None:
+    stack = hub.variables["jupyterhub_stack"]
+    defaults = {key: option.get("default") for key, option in argument_spec().items()}
+
+    def look(beats: dict[str, Any], hub_name: str = stack) -> dict[str, Any]:
+        labels = [f"labyard.hub={hub_name}"]
+        return run({**defaults, "labels": labels, "beats": beats, "statistics": True, "cut": 1})
+
+    before = look({})
+    assert before["beats"]["tasks"] == {}, "neither hub nor proxy is anybody's"
+    ada = hub.person("ada")
+    ada.start(profile="small")
+    (service,) = hub.services("ada")
+    (task,) = service.tasks()
+    began = read_time(task["Status"]["Timestamp"]) or 0
+    done = look(before["beats"])
+    found = [*done["records"], *done["pending"]]
+    assert {(one["account"], one["user"], one["plan"], one["shape"]) for one in found} == {
+        ("user:ada", "ada", "small", "small")
+    }
+    key = service.attrs["Spec"]["Labels"]["labyard.hub.key"]
+    assert {(one["deployment"], one["deployment_name"]) for one in found} == {(f"{stack}-{key}", "notebook")}
+    amounts = {name: sum_of(found, name) for name in ("wall", "cpu", "memory", "cpu_used")}
+    length = Decimal((read_time(done["until"]) or 0) - began) / 1000
+    assert amounts["wall"] == length
+    assert amounts["cpu"] == length / 20, "a tenth of half a core is set aside"
+    assert amounts["memory"] == length * 512 * 1024**2
+    assert amounts["cpu_used"] > 0
+    assert look({}, "another-hub")["beats"]["tasks"] == {}, "which another console would meter"
+
+    ada.stop()
+    ended = look(done["beats"])
+    assert ended["pending"] == []
+    records = [*done["records"], *ended["records"]]
+    assert len({one["key"] for one in records}) == len(records)
+    assert sum_of(records, "wall") >= length
+
+
+def sum_of(records: list[dict[str, Any]], resource: str) -> Decimal:
+    """What was metered of a resource."""
+    return sum((Decimal(one["quantity"]) for one in records if one["resource"] == resource), Decimal(0))
 
 
 def test_notebook_when_idle_for_too_long_then_is_stopped_and_its_home_may_move(hub: Hub) -> None:

@@ -45,8 +45,8 @@ SETTINGS: dict[str, Any] = {
     "ground": {"hub": "labyard-hub", "network": "n", "home": {"type": "volume", "source": "{user}"}},
     "cull": {"timeout": 3600, "max_age": 0, "every": 0},
     "sign_in": {
-        "kind": "ldap", "admins": ["ada"], "allowed_groups": [], "refresh_seconds": 300,
-        "ldap": LDAP, "oidc": {},
+        "kind": "ldap", "admins": ["ada"], "allowed_groups": [], "admin_groups": [],
+        "refresh_seconds": 300, "ldap": LDAP, "oidc": {},
     },
 }  # fmt: skip
 
@@ -108,18 +108,36 @@ def test_ldap_when_without_tls_then_refused() -> None:
         configured(sign_in=sign_in)
 
 
+OIDC = {
+    "title": "the university", "client_id": "hub", "issuer": "https://i", "scope": ["openid"],
+    "username_claim": "preferred_username", "groups_claim": "groups",
+}  # fmt: skip
+
+
+def with_provider(**changes: Any) -> Config:
+    """What `configure` sets for sign-in at a provider."""
+    return configured(sign_in={**SETTINGS["sign_in"], "kind": "oidc", "oidc": OIDC, **changes})
+
+
 def test_oidc_when_configured_then_groups_decide() -> None:
-    oidc = {
-        "title": "the university", "client_id": "hub", "authorize_url": "https://i/a", "token_url": "https://i/t",
-        "userdata_url": "https://i/u", "username_claim": "preferred_username", "groups_claim": "groups",
-        "scope": ["openid"],
-    }  # fmt: skip
-    sign_in = {**SETTINGS["sign_in"], "kind": "oidc", "oidc": oidc, "allowed_groups": ["physics"]}
-    c = configured(sign_in=sign_in)
-    assert c.GenericOAuthenticator.oauth_callback_url == "https://hub.example.org/hub/oauth_callback"
-    assert c.GenericOAuthenticator.allowed_groups == {"physics"}
-    assert c.GenericOAuthenticator.enable_pkce
+    c = with_provider(allowed_groups=["physics"], admin_groups=["staff"])
+    assert c.OidcPeople.oauth_callback_url == "https://hub.example.org/hub/oauth_callback"
+    assert (c.OidcPeople.allowed_groups, c.OidcPeople.admin_groups) == ({"physics"}, {"staff"})
+    assert c.OidcPeople.enable_pkce
     assert c.Authenticator.allow_all is False
+
+
+def test_oidc_when_configured_then_people_are_asked_for_again_with_what_is_sealed() -> None:
+    c = with_provider()
+    assert c.OidcPeople.enable_auth_state
+    assert [len(bytes.fromhex(key)) for key in c.CryptKeeper.keys] == [32]
+
+
+def test_oidc_when_there_is_an_issuer_then_its_addresses_are_not_given() -> None:
+    assert not hasattr(with_provider().OidcPeople, "token_url")
+    addresses = {"authorize_url": "https://i/a", "token_url": "https://i/t", "userdata_url": "https://i/u"}
+    c = with_provider(oidc={**OIDC, "issuer": "", **addresses})
+    assert c.OidcPeople.token_url == "https://i/t"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_labels_when_built_then_say_whose_it_is_and_belong_to_no_stack() -> None
         "labyard.hub.server": "second",
         "labyard.owner": "ada",
         "labyard.plan": "small",
+        "labyard.shape": "small",
     }
     assert built["task_template"]["ContainerSpec"]["Labels"] == built["labels"]
 

@@ -64,7 +64,8 @@ def _configure_hub(c: Any, given: Given) -> None:
     hub.last_activity_interval = 15
     # A proxy that was replaced has another address at once.
     c.JupyterHubHTTPClient.connector_options = {"use_dns_cache": False}
-    hub.tornado_settings = {"slow_spawn_timeout": 0, "headers": {"Referrer-Policy": "same-origin"}}
+    headers = {"Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
+    hub.tornado_settings = {"slow_spawn_timeout": 0, "headers": headers}
 
 
 def _configure_proxy(c: Any, given: Given) -> None:

@@ -36,6 +36,7 @@ class LdapPeople(LDAPAuthenticator):
     group_filter = Unicode("(member={dn})", config=True, help="Finds groups of a person: {dn}, {username}.")
     group_attribute = Unicode("cn", config=True, help="What a group is called.")
     named_groups = List(Unicode(), config=True, help="Groups whose members may sign in; none: everybody.")
+    named_admins = List(Unicode(), config=True, help="Groups whose members are admins, as long as they are.")
     timeout = Integer(5, config=True, help="Seconds for each answer of the directory.")
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
@@ -45,15 +46,17 @@ class LdapPeople(LDAPAuthenticator):
         if model is not None:
             groups = await self._ask(lambda: self._groups(data["username"]))
             model["auth_state"] = {"ldap_groups": groups or []}
+            if self.named_admins:
+                model["admin"] = self._is_admin(model["name"], groups or [])
         return model
 
     async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
         """Whether a person whom the directory knows may sign in here."""
-        if auth_model is None or await super().check_allowed(username, auth_model):
+        if auth_model is None or auth_model.get("admin") or await super().check_allowed(username, auth_model):
             return True
         return bool(set(self.named_groups) & set(auth_model["auth_state"]["ldap_groups"]))
 
-    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool:
+    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool | dict[str, Any]:
         """Whether the person is still there and may still sign in; who is not, has to sign in again."""
         try:
             found = await self._ask(lambda: self._groups(user.name))
@@ -62,7 +65,10 @@ class LdapPeople(LDAPAuthenticator):
         if found is None:
             self.log.warning("%s is no longer in the directory, or is disabled there", user.name)
             return False
-        return not self.named_groups or user.admin or bool(set(self.named_groups) & set(found))
+        admin = self._is_admin(user.name, found) if self.named_admins else user.admin
+        if self.named_groups and not admin and not set(self.named_groups) & set(found):
+            return False
+        return {"admin": admin}
 
     def get_connection(self, userdn: str | None, password: str | None) -> Any:
         """A connection of that person, or None if the password is wrong; raises LDAPException."""
@@ -88,6 +94,9 @@ class LdapPeople(LDAPAuthenticator):
             )
         except LDAPBindError:
             return None
+
+    def _is_admin(self, name: str, groups: list[str]) -> bool:
+        return name in self.admin_users or bool(set(self.named_admins) & set(groups))
 
     def _groups(self, username: str) -> list[str] | None:
         """Names of a person's groups; None if the search finds no such person, or several."""

@@ -14,6 +14,8 @@ from .profiles import Profile
 
 _SECOND = 1_000_000_000
 PREFIX = "labyard.hub"
+OWNER = "labyard.owner"
+NETWORK = f"{PREFIX}.network"
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,12 @@ class Ground:
     """What all servers of a hub have in common."""
 
     hub: str  # the hub's own name
-    network: str  # where the hub finds them
+    network: str  # where the hub finds them, if they share one
     home: Mapping[str, Any]  # type, source, driver, driver_opts; {user} in the source is the person
     home_target: str = "/home/labyard"
     constraints: Sequence[str] = ()
     endpoint_mode: str = "dnsrr"
+    private_networks: Sequence[str] = ()  # each for one person at a time; none: all share `network`
     processes: int = 0  # the most in one container; 0: any number
     stop_seconds: int = 10  # from being told to end until it is killed
 
@@ -46,6 +49,7 @@ class Server:
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     place: str = ""  # the constraint of the node it must run on; empty: any
+    network: str = ""  # the person's own for now; empty: that of all
 
 
 def key_of(user: str, server: str) -> str:
@@ -59,8 +63,10 @@ def labels_of(ground: Ground, server: Server, profile: Profile) -> dict[str, str
         PREFIX: ground.hub,
         f"{PREFIX}.key": key_of(server.user, server.name),
         f"{PREFIX}.server": server.name,
-        "labyard.owner": server.user,
+        OWNER: server.user,
         "labyard.plan": profile.name,
+        "labyard.shape": profile.name,
+        **({NETWORK: server.network} if server.network else {}),
     }
 
 
@@ -88,7 +94,7 @@ def build_service(ground: Ground, server: Server, profile: Profile) -> dict[str,
             # What ended by itself stays ended; what failed, or lost its node, starts again.
             "RestartPolicy": {"Condition": "on-failure", "Delay": 2 * _SECOND},
             "Placement": {"Constraints": places},
-            "Networks": [{"Target": ground.network}],
+            "Networks": [{"Target": server.network or ground.network}],
         },
         "name": server.service,
         "labels": labels,
@@ -106,7 +112,7 @@ def home_mount(ground: Ground, user: str) -> dict[str, Any]:
         "Target": ground.home_target,
     }
     if home["type"] == "volume":
-        options: dict[str, Any] = {"Labels": {PREFIX: ground.hub, "labyard.owner": user}}
+        options: dict[str, Any] = {"Labels": {PREFIX: ground.hub, OWNER: user}}
         if home.get("driver_opts"):
             # The engine would copy the image's home into an empty one, with its mode for everybody.
             options["NoCopy"] = True

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from docker.errors import APIError
@@ -18,6 +19,7 @@ from traitlets import Float
 from .homes import maker_of
 from .line import Line, places_of
 from .names import service_name
+from .networks import NoNetwork, choose_network
 from .profiles import Profile, choice_form, choose
 from .service import PREFIX, Ground, Server, build_service, key_of
 from .tasks import Look, Task, explain, failures, look, still_there
@@ -51,6 +53,7 @@ class LabyardSpawner(SwarmSpawner):
     # All spawners share both. Many people start at once, and each call waits for the engine.
     _executor = ThreadPoolExecutor(4, thread_name_prefix="engine")
     _line = Line()
+    _creating = asyncio.Lock()
     _attempt: object = None  # the start that goes on, if it was not given up
 
     # --- What is remembered between two starts of the hub ----------------------------------------
@@ -108,10 +111,13 @@ class LabyardSpawner(SwarmSpawner):
             environment=self.get_env(),
             place=self._known_place() if self.ground.keeps_to_its_node else "",
         )
-        try:
-            made = await self.docker("create_service", **build_service(self.ground, server, profile))
-        except APIError as error:
-            raise StartFailed(explain(error.explanation or str(error))) from error
+        # One after another: what was chosen for one must be seen by the next.
+        async with self._creating:
+            server = replace(server, network=await self._choose_network())
+            try:
+                made = await self.docker("create_service", **build_service(self.ground, server, profile))
+            except APIError as error:
+                raise StartFailed(explain(error.explanation or str(error))) from error
         self.object_id = made["ID"]
         self.log.info("Created service %s", self.object_name)
         try:
@@ -148,6 +154,21 @@ class LabyardSpawner(SwarmSpawner):
                 shown = self._seen
                 yield {"progress": shown.progress, "message": shown.words}
             await asyncio.sleep(0.25)
+
+    async def _choose_network(self) -> str:
+        """The network for this person's notebooks, empty if all share one; raises StartFailed."""
+        if not self.ground.private_networks:
+            return ""
+        ours = {"label": [f"{PREFIX}={self.ground.hub}"]}
+        services = await self._patiently(lambda: self.docker("services", filters=ours))
+        tasks = await self._without_lost(await self._patiently(lambda: self.docker("tasks", filters=ours)))
+        labels = [service["Spec"].get("Labels") or {} for service in services]
+        # A container goes on for seconds when its service is no more.
+        labels += [task["Spec"]["ContainerSpec"].get("Labels") or {} for task in tasks if still_there([task])]
+        try:
+            return choose_network(self.ground.private_networks, self.user.name, labels)
+        except NoNetwork as error:
+            raise StartFailed(str(error)) from error
 
     async def _ensure_home(self, profile: Profile) -> None:
         """Have the folder of the home in the store, where homes lie in one; raises StartFailed."""
