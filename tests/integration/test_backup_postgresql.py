@@ -117,6 +117,8 @@ def test_fingerprint_when_one_value_is_other_then_its_table_is_named(server: Ser
 
 
 def test_load_when_tables_are_there_then_they_are_replaced(server: Server, tmp_path: Path) -> None:
+    keep = "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$"
+    execute(server, f"{keep}; CREATE TRIGGER keep BEFORE TRUNCATE ON people EXECUTE FUNCTION keep()")
     saved = postgres.dump_database(server, tmp_path / "dump")
     execute(server, "DELETE FROM people; CREATE TABLE newer (id int); CREATE TYPE later AS ENUM ('a')")
     for _twice in range(2):

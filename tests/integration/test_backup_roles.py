@@ -98,10 +98,9 @@ def site(tmp_path: Path) -> Site:
 def test_roles_when_all_is_lost_then_the_console_has_its_data_again(site: Site) -> None:
     site.play("backup", "main", check=True)
     assert not (site.folder / "labyard-backup").exists()
-    assert site.play("backup", "main")["changed"] > 0
-    assert site.play("backup", "main")["changed"] == 0
     rows = query(site.folder / "console" / "labyard.db", "SELECT * FROM users")
-    site.play("backup", "run", "prove")
+    # That a second run changes nothing, molecule/backup looks at.
+    assert site.play("backup", "main", "run", "prove")["changed"] > 0
     assert 'labyard_backup_failed{part="files"} 0' in (site.folder / "backup.prom").read_text()
 
     shutil.rmtree(site.folder / "console")

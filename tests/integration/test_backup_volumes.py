@@ -103,6 +103,25 @@ def test_home_when_one_is_wanted_then_it_is_refused_until_free_and_then_as_it_wa
     assert (homes.data(HOME) / "work.txt").read_text() == f"work in {HOME}"
 
 
+def test_home_in_a_store_when_it_was_put_away_then_it_comes_back_to_its_folder(homes: Homes) -> None:
+    store = homes.programs / "store"
+    home = store / "notebook-abcd1234"
+    home.mkdir(parents=True)
+    (home / "work.txt").write_text("kept")
+    about = {
+        "Driver": "local",
+        "Labels": LABELS,
+        "Options": {"type": "none", "o": "bind", "device": str(home)},
+    }
+    (homes.data(HOME).parent / "about").write_text(json.dumps(about))
+    homes.run("save")
+    (store / ".removed").mkdir()
+    home.rename(store / ".removed" / home.name)
+    assert homes.run("restore", "volume", HOME)["changed"]
+    assert (home / "work.txt").read_text() == "kept"
+    assert (store / ".removed" / home.name / "work.txt").read_text() == "kept"
+
+
 def test_home_when_restored_beside_then_the_copy_is_no_part_of_the_deployment(homes: Homes) -> None:
     (homes.data(HOME) / "work.txt").write_text("of today")
     homes.run("restore", "volume", HOME, "--to=copy")
@@ -172,3 +191,10 @@ def test_volume_when_its_home_was_put_away_then_is_gone_and_else_it_is_missed(tm
     (tmp_path / "homes" / "ada").mkdir()
     assert not volume.is_gone
     assert not Volume("v").is_gone
+
+
+def test_volume_when_a_hubs_homes_lie_in_it_then_is_no_home() -> None:
+    hub = {"labyard.hub": "labyard-hub"}
+    assert Volume("labyard-hub-home-store-all", labels=hub).is_store
+    assert not Volume("labyard-hub-home-all", labels={**hub, "labyard.owner": "all"}).is_store
+    assert not Volume("labyard-hub_data", labels=hub).is_store

@@ -193,7 +193,7 @@ tasks:
       description: Name of the task, which is that of the service with the number or the node.
       type: str
     slot:
-      description: Number of the replica; 0 in a global service.
+      description: Number of the replica; 0 in a global service, and of the first task of a job.
       type: int
     image:
       description: The image.

@@ -27,6 +27,9 @@ DO $$ DECLARE thing text; BEGIN
       WHERE schemaname = 'public'
     UNION ALL SELECT format('TYPE IF EXISTS public.%I', typname) FROM pg_type
       WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
+    UNION ALL SELECT format('ROUTINE IF EXISTS %s', oid::regprocedure) FROM pg_proc
+      WHERE pronamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
   LOOP EXECUTE 'DROP ' || thing || ' CASCADE'; END LOOP;
 END $$;
 """

@@ -157,9 +157,13 @@ def restore_volume(
     """Bring a volume back, with its labels, under its own name or as the volume `to`."""
     snapshot = find_snapshot(restic, f"volume:{name}", choice.at)
     source = parse_volume(restic.read(snapshot.id, f"/volumes/{name}/about/{ABOUT}"))
+    if source.is_store:  # saved by an earlier version
+        words = f"The volume {name} holds homes that come back each by itself. It is left as it is."
+        return replace(_done(snapshot, words), changed=False)
     # A copy is nobody's: with the labels it would be taken for a part of the deployment.
     target = Volume(to, source.driver, {}, source.options) if to and to != name else source
-    is_there = engine.has(target.name)
+    # One whose home was put away is there by name alone, and gets its folder again.
+    is_there = engine.has(target.name) and not target.is_gone
     if is_there:
         left = _make_room(settings, engine, target, snapshot, choice)
         if left:

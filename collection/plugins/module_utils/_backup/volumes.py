@@ -48,6 +48,17 @@ class Volume:
         is_folder = self.options.get("type") == "none" and folder.name != ""
         return is_folder and (folder.parent / _PUT_AWAY).is_dir() and not folder.exists()
 
+    @property
+    def is_store(self) -> bool:
+        """Whether it is the folder of a shared store in which a hub's homes lie, each a volume as well.
+
+        The hub mounts it to make a home's folder; brought back as one, it would put all homes back at once,
+        those that are in use among them.
+        """
+        return (
+            "labyard.hub" in self.labels and "labyard.owner" not in self.labels and self.name.endswith("-all")
+        )
+
     def as_text(self) -> str:
         """The description that is saved with it."""
         return json.dumps(asdict(self), sort_keys=True)
@@ -68,13 +79,13 @@ class Engine:
         self._program = program
 
     def find(self, wanted: Volumes) -> list[Volume]:
-        """The volumes to save, by name; a named one on another node is not here, nor one that is gone."""
+        """The volumes to save, by name: none of another node, none that is gone, no store of others."""
         names = set(self._names())
         chosen = names & set(wanted.names)
         for label in wanted.labels:
             chosen |= set(self._names(f"--filter=label={label}"))
         found = [self.describe(name) for name in sorted(chosen)]
-        return [volume for volume in found if not volume.is_gone]
+        return [volume for volume in found if not (volume.is_gone or volume.is_store)]
 
     def describe(self, name: str) -> Volume:
         """One volume of the engine."""

@@ -135,8 +135,8 @@ def _describe_tasks(tasks: Iterable[Task], names: _Names) -> list[dict[str, Any]
     own = [task for task in tasks if task.get("ServiceID") in names.services]
     newest_first = sorted(own, key=lambda task: str(task.get("CreatedAt", "")), reverse=True)
     described = [_describe_task(task, names) for task in newest_first]
-    # the tasks of a global service have no slot, so they stand by node
-    return sorted(described, key=lambda task: (task["service"], task["slot"] or task["node"]))
+    # the tasks of a global service have no slot, so they stand by node; the first slot of a job is 0
+    return sorted(described, key=lambda task: (task["service"], task["slot"], task["node"]))
 
 
 def _describe_task(task: Task, names: _Names) -> dict[str, Any]:

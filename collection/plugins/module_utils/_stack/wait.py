@@ -61,7 +61,8 @@ def _watch(
             nodes, nodes_read = client.nodes(), now
         look = watch.look(services, tasks, now, nodes)
         if look.converged:
-            return services
+            # the tasks were read after the services, whose own counts can be of the moment before
+            return client.services(stack) if watch.touched else services
         if look.failed:
             raise _not_converged(client, look.failed, hide)
         if now >= end:
