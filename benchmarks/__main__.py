@@ -6,13 +6,15 @@ import argparse
 import sys
 
 from .api_lists import measure_lists
+from .billing import measure_billing
+from .exports import measure_exports
 from .hubs import measure_hubs
 from .launch import measure_launches, print_table
 from .lifecycle import measure_lifecycle
 from .scale.run import measure_units, print_scale
 from .stacks import measure_stacks
 
-_ALL = ("hubs", "launch", "lifecycle", "lists", "scale", "stacks")
+_ALL = ("billing", "exports", "hubs", "launch", "lifecycle", "lists", "scale", "stacks")
 
 
 def main() -> int:
@@ -20,6 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' or '.join(_ALL)} (default: all)")
     parser.add_argument("--pairs", type=int, default=5, help="launch, lifecycle: pairs (default: 5)")
+    parser.add_argument(
+        "--records", type=int, default=1_000_000, help="exports: records and lines (default: 1000000)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="stacks: rounds to measure (default: 5)")
     parser.add_argument(
         "--slow",
@@ -50,7 +55,15 @@ def main() -> int:
     unknown = set(arguments.names) - set(_ALL)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(_ALL)}")
-    names = arguments.names or _ALL
+    _measure(arguments.names or list(_ALL), arguments)
+    return 0
+
+
+def _measure(names: list[str], arguments: argparse.Namespace) -> None:
+    if "billing" in names:
+        measure_billing()
+    if "exports" in names:
+        measure_exports(arguments.records)
     if "hubs" in names:
         measure_hubs(arguments.at_once)
     if "launch" in names:
@@ -65,7 +78,6 @@ def main() -> int:
         print_scale(write=arguments.write)
     if "stacks" in names:
         measure_stacks(arguments.rounds, arguments.slow)
-    return 0
 
 
 if __name__ == "__main__":

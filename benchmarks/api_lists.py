@@ -82,7 +82,7 @@ class Measured:
 def measure_lists(rounds: int = 40, sizes: Sequence[Size] = SIZES) -> bool:
     """Measure on SQLite and on PostgreSQL, with a table for each; whether all are fast and flat."""
     good = True
-    for name, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+    for name, opened in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
         found = []
         for size in sizes:
             with opened() as database:
@@ -100,12 +100,14 @@ class Database:
 
 
 @contextmanager
-def _sqlite() -> Iterator[Database]:
+def sqlite() -> Iterator[Database]:
+    """A console's own file."""
     yield Database({})
 
 
 @contextmanager
-def _postgresql() -> Iterator[Database]:
+def postgresql() -> Iterator[Database]:
+    """A server with an empty database."""
     from tests.services.postgres_server import PostgresServer
 
     server = PostgresServer()
@@ -153,7 +155,7 @@ def _ask(url: str, key: str, question: str, rounds: int, pids: Sequence[int]) ->
         reader.headers["Authorization"] = f"Bearer {key}"
         address = f"{url}/api/v1/{question}"
         reader.get(address, timeout=60).raise_for_status()
-        before = _processor_seconds(pids)
+        before = processor_seconds(pids)
         for turn in range(rounds):
             start = time.perf_counter()
             answer = reader.get(address, timeout=60)
@@ -161,11 +163,11 @@ def _ask(url: str, key: str, question: str, rounds: int, pids: Sequence[int]) ->
             answer.raise_for_status()
             if turn == 0 and "next" in answer.links:
                 address = url + answer.links["next"]["url"]
-    work = (_processor_seconds(pids) - before) / rounds * 1000
+    work = (processor_seconds(pids) - before) / rounds * 1000
     return Measured(statistics.median(spent), statistics.quantiles(spent, n=20)[18], work)
 
 
-def _processor_seconds(pids: Sequence[int]) -> float:
+def processor_seconds(pids: Sequence[int]) -> float:
     """What these processes and all below them have spent so far."""
     spent = 0.0
     for pid in pids:
