@@ -23,6 +23,7 @@ import yaml
 from sqlalchemy import NullPool, create_engine, text
 
 from labyard.settings import read_settings
+from tests.services.stripe_server import StripeServer
 
 pytest_plugins = ("tests.groups", "tests.services.fixtures", "tests.services.databases")
 
@@ -30,6 +31,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # The plan of the tests' consoles: stacks are named after it, so nobody's own are taken for a test's.
 PLAN = "test-notebook"
 SCRIPTS = Path(sys.executable).parent
+# Several commands of the command line in one process: most of each one's time goes into its start.
+COMMANDS = """
+import json, sys
+from labyard.cli import cli
+for words in json.loads(sys.argv[1]):
+    cli.main(words, standalone_mode=False)
+"""
 
 
 def wait_until(condition: Callable[[], Any], timeout: float, what: str) -> Any:
@@ -73,8 +81,11 @@ class RunningConsole:
 
     def labyard(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command line against this console."""
+        return self._run(str(SCRIPTS / "labyard"), *arguments, check=check)
+
+    def _run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(SCRIPTS / "labyard"), *arguments],
+            words,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -87,9 +98,12 @@ class RunningConsole:
     def set_up(self, plans: Path) -> None:
         """Make tables, plans and the admin, in whose name this object speaks from now on."""
         credentials = self.home / "admin.json"
-        self.labyard("db", "upgrade")
-        self.labyard("db", "load-plans", str(plans))
-        self.labyard("user", "ensure-admin", "--credentials", str(credentials), "--url", self.url)
+        commands = [
+            ["db", "upgrade"],
+            ["db", "load-plans", str(plans)],
+            ["user", "ensure-admin", "--credentials", str(credentials), "--url", self.url],
+        ]
+        self._run(sys.executable, "-c", COMMANDS, json.dumps(commands))
         found = json.loads(credentials.read_text(encoding="utf-8"))
         self.password, self.api_key = found["password"], found["api_key"]
 
@@ -155,7 +169,17 @@ class RunningConsole:
 def console_environment(home: Path, **further: str) -> dict[str, str]:
     """An environment for a console whose state lies in `home`; `further` variables name its database."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("LABYARD_")}
-    return {**kept, "LABYARD_HOME": str(home), "LABYARD_CREDENTIALS": str(home / "admin.json"), **further}
+    own = {"LABYARD_HOME": str(home), "LABYARD_CREDENTIALS": str(home / "admin.json")}
+    # Many consoles share this machine's swarm: those that are to meter it say so.
+    return {**kept, **own, "LABYARD_USAGE_INTERVAL": "0", **further}
+
+
+@pytest.fixture
+def stripe_server() -> Iterator[StripeServer]:
+    """What stands in for Stripe's HTTP interface."""
+    server = StripeServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

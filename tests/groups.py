@@ -1,6 +1,8 @@
-"""Which files of tests come first when several processes share the work (`pytest -n 3 --dist loadfile`).
+"""Which tests stay together, and which come first, when several processes share the work
+(`pytest -n 3 --no-loadscope-reorder`).
 
-The tests of a file stay together, because they share fixtures that are dear to make.
+The tests of a file stay together, because they share fixtures that are dear to make; so do all files that
+share a swarm of three nodes.
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Those that take minutes: begun last, they would keep one process busy alone. Those that mostly wait
 # come before and between those that use the processors all the time (scale-out, rest, faults).
@@ -24,14 +28,31 @@ _FIRST = (
     "integration/test_scale_out_by_inventory.py",
 )
 
+# Folders whose files share what takes a minute to make.
+_TOGETHER = ("nodes",)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the long ones first where several processes share the work."""
+    """Put the long ones first, and tests that share something together, where processes share the work."""
     if config.getoption("numprocesses", default=None) or hasattr(config, "workerinput"):
         items.sort(
             key=lambda item: next((n for n, place in enumerate(_FIRST) if _is_in(item, place)), len(_FIRST))
         )
+
+
+class Together(LoadScopeScheduling):
+    """Hands out files, and folders whose files share what is dear, as a whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        place = str(nodeid.split("::", 1)[0])
+        return next((folder for folder in _TOGETHER if place.startswith(f"tests/{folder}/")), place)
+
+
+# xdist's own `loadgroup` does nothing with pytest 9.2, which keeps the ids of tests elsewhere.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    """What shares the work out among the processes."""
+    return Together(config, log)
 
 
 def _is_in(item: pytest.Item, place: str) -> bool:

@@ -20,7 +20,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 LONG = os.environ.get("LABYARD_SCHEMATHESIS_SECONDS")
 # Seconds for each role. Who is nobody gets nowhere, and soon. Admins come last: they can disable others.
-SECONDS = {"nobody": 8, "disabled": 8, "expired": 8, "user": 25, "admin": 35}
+SECONDS = {"nobody": 5, "disabled": 5, "expired": 5, "user": 15, "admin": 20}
 
 
 @pytest.mark.parametrize("role", SECONDS)

@@ -63,7 +63,7 @@ class Platform:
 
     def machines(self) -> Hosts:
         """The machines, to be ended and cut off."""
-        engine = docker.from_env(timeout=60)
+        engine = docker.from_env(timeout=300)  # to remove one with all its images takes a while
         found = Hosts(engine, self.folder / "nodes", tuple(self.nodes), group=self.group, owner=NOBODY)
         found.adopt(self.nodes)
         return found

@@ -1,4 +1,4 @@
-"""All hosts are lost: the platform comes back from its backup on bare ones, with people and their work."""
+"""The platform comes back from its backup: on bare hosts when all are lost, and while it runs as it was."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.cluster.loss import kept_images, lose_everything, make_bare_machines
 from tests.cluster.platform import APPS, Platform, hub_origin
+from tests.conftest import wait_until
 from tests.integration.jupyter import compute
 
 KEEP = "from pathlib import Path; Path('kept').write_text('yes')"
@@ -45,14 +46,50 @@ def test_platform_when_all_hosts_are_lost_then_it_comes_back_with_people_and_the
         platform.remove(deployment)
 
 
+def test_platform_when_led_back_in_time_then_is_as_it_was_saved(platform: Platform) -> None:
+    kept = platform.deploy("ada", "saved-then")
+    assert in_console(platform, kept, KEEP) == "3"
+    platform.play("playbooks/backup.yml")
+    later = platform.deploy("bob", "made-since")
+    for deployment in (kept, later):  # nothing may work with homes that are replaced
+        change(platform, deployment, "stop")
+    platform.play("playbooks/restore.yml", "-e", "restore_existing=replace")
+
+    known = {row["id"] for row in platform.ask("GET", "deployments").json()["items"]}
+    assert kept in known
+    assert later not in known
+    change(platform, kept, "start")
+    assert in_console(platform, kept, KEPT) == "'yes'"
+    # what was made since is shown as nobody's
+    stack = f"notebook-{later}"
+    wait_until(lambda: stack in orphans(platform), 90, f"{stack} is an orphan")
+    platform.ask("POST", f"orphans/{orphans(platform)[stack]}/repair", json={"action": "remove"})
+    wait_until(lambda: stack not in orphans(platform), 90, f"{stack} is removed")
+    ada = platform.at_the_hub("ada")
+    ada.start()
+    ada.stop()
+    platform.remove(kept)
+
+
+def change(platform: Platform, deployment: str, phase: str) -> None:
+    """Have a phase run for a deployment."""
+    asked = platform.ask("POST", "commands", json={"deployment": deployment, "phase": phase})
+    platform.wait_for_command(asked.json()["id"])
+
+
+def orphans(platform: Platform) -> dict[str, int]:
+    """Stacks that belong to no deployment: their numbers by name."""
+    rows = platform.ask("GET", "orphans").json()["items"]
+    return {row["ident"]: row["id"] for row in rows if row["kind"] == "stack"}
+
+
 def saved_by_people(platform: Platform) -> dict[str, Any]:
     """What is there before the loss: a notebook that runs, one that is stopped, one at the hub."""
     for name in ("ada", "bob"):
         platform.signed_in(name)
     running, stopped = platform.deploy("ada", "still-running"), platform.deploy("bob", "stopped-before")
     assert in_console(platform, running, KEEP) == "3"
-    asked = platform.ask("POST", "commands", json={"deployment": stopped, "phase": "stop"})
-    platform.wait_for_command(asked.json()["id"])
+    change(platform, stopped, "stop")
     ada = platform.at_the_hub("ada")
     ada.start()
     assert ada.compute(hub_origin("ada"), KEEP) == "3"

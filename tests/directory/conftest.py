@@ -11,7 +11,6 @@ from apiflask import APIFlask
 from labyard.accounts.ldap_client import LdapDirectory
 from labyard.accounts.sign_in import Door
 from labyard.app import create_app
-from labyard.migrate import upgrade_tables
 from labyard.models import db
 from labyard.settings import read_settings
 from labyard.settings_directory import DirectorySettings, read_directory
@@ -29,19 +28,18 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_app(
-    tmp_path: Path, console_database: dict[str, str], slapd: SlapdServer
+    console_home: Path, console_database: dict[str, str], slapd: SlapdServer
 ) -> Iterator[Callable[..., APIFlask]]:
     """A console on that directory, with further settings; the test is inside its context."""
     pushed = []
 
     def make(**further: str) -> APIFlask:
-        variables = {"LABYARD_HOME": str(tmp_path / "home"), **console_database, **slapd.variables(**further)}
+        variables = {"LABYARD_HOME": str(console_home), **console_database, **slapd.variables(**further)}
         app = create_app(read_settings(variables), TESTING=True, WTF_CSRF_ENABLED=False)
         app.test_client_class = Visitor
         context = app.app_context()
         context.push()
         pushed.append(context)
-        upgrade_tables()
         return app
 
     yield make

@@ -28,9 +28,8 @@ def main(words: list[str]) -> int:
         case ["volume", "inspect", name]:
             print(json.dumps([about(ROOT / name)]))
         case ["volume", "create", *options, name]:
-            (ROOT / name / "data").mkdir(parents=True)
-            labels = [o.removeprefix("--label=").split("=", 1) for o in options if o.startswith("--label=")]
-            (ROOT / name / "about").write_text(json.dumps({"Driver": "local", "Labels": dict(labels)}))
+            if not (ROOT / name).exists():
+                create(ROOT / name, options)
         case ["ps", chosen, _format]:
             used = ROOT / chosen.removeprefix("--filter=volume=") / "used"
             print(used.read_text() if used.exists() else "")
@@ -40,6 +39,25 @@ def main(words: list[str]) -> int:
             print(f"this stands in for docker, which knows no {words}", file=sys.stderr)
             return 1
     return 0
+
+
+def create(volume: Path, options: list[str]) -> None:
+    """A volume: a folder of its own, or one of the host's, which docker does not make."""
+    chosen = {
+        kind: dict(o.removeprefix(f"--{kind}=").split("=", 1) for o in options if o.startswith(f"--{kind}="))
+        for kind in ("label", "opt")
+    }
+    volume.mkdir(parents=True)
+    told = {"Driver": "local", "Labels": chosen["label"], "Options": chosen["opt"] or None}
+    (volume / "about").write_text(json.dumps(told))
+    if not chosen["opt"]:
+        (volume / "data").mkdir()
+
+
+def data_of(volume: Path) -> str:
+    """Where the volume's files are."""
+    options = about(volume)["Options"]
+    return options["device"] if isinstance(options, dict) else str(volume / "data")
 
 
 def about(volume: Path) -> dict[str, object]:
@@ -77,7 +95,7 @@ def place_of_volumes() -> str:
 def mount(text: str) -> list[str]:
     """Commands for one --mount."""
     fields = dict(part.partition("=")[::2] for part in text.split(","))
-    source = str(ROOT / fields["source"] / "data") if fields["type"] == "volume" else fields["source"]
+    source = data_of(ROOT / fields["source"]) if fields["type"] == "volume" else fields["source"]
     target = fields["target"]
     if source == target:
         return []

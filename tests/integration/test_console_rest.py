@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import docker
+import pytest
 import requests
 
 from tests.conftest import PLAN, RunningConsole, wait_until
@@ -77,7 +78,16 @@ def test_install_gives_a_notebook_that_computes_and_remove_keeps_its_volume(
     assert left == {"services": 0, "networks": 0, "secrets": 0, "configs": 0, "volumes": 1}
 
 
-def test_life_of_a_deployment_shows_in_its_health(console: RunningConsole, unique: str) -> None:
+def shapes_of(engine: docker.DockerClient, deployment_id: str, state: str) -> set[str]:
+    """The shapes that the tasks in that state say they have, those that ended too."""
+    (service,) = engine.services.list(filters={"label": f"labyard.deployment={deployment_id}"})
+    found = [task for task in service.tasks() if task["Status"]["State"] == state]
+    return {task["Spec"]["ContainerSpec"]["Labels"]["labyard.shape"] for task in found}
+
+
+def test_life_of_a_deployment_shows_in_its_health(
+    console: RunningConsole, engine: docker.DockerClient, unique: str
+) -> None:
     installed = console.finish(console.issue(plan=PLAN, phase="install", name=unique, params={}))
     assert installed["state"] == 5, installed
     deployment_id = installed["deployment"]["id"]
@@ -89,8 +99,13 @@ def test_life_of_a_deployment_shows_in_its_health(console: RunningConsole, uniqu
     assert (started["state"], started["deployment"]["health"]) == (5, "running"), started
     assert server_status(base, token).status_code == 200
 
-    scaled = console.finish(console.issue(deployment=deployment_id, phase="scale", params={"cpu_limit": 0.5}))
+    assert shapes_of(engine, deployment_id, "running") == {"medium"}
+
+    small = {"cpu_limit": 0.5, "memory_limit": 512}
+    scaled = console.finish(console.issue(deployment=deployment_id, phase="scale", params=small))
     assert scaled["state"] == 5, scaled
+    assert shapes_of(engine, deployment_id, "running") == {"small"}
+    assert "medium" in shapes_of(engine, deployment_id, "shutdown"), "what has ended is billed as it was"
     updated = console.finish(
         console.issue(deployment=deployment_id, phase="update", params={"environment": {"COLOUR": "red"}})
     )
@@ -163,17 +178,19 @@ def test_command_line_refuses_in_the_words_of_the_console(console: RunningConsol
         assert f"{field}: {words}" in refused.stderr
 
 
-def test_ten_notebooks_at_once_all_complete(console: RunningConsole, unique: str) -> None:
+# More than one person may have under way at once, in the short form too.
+@pytest.mark.parametrize("count", [5, pytest.param(10, marks=pytest.mark.long)])
+def test_many_notebooks_at_once_all_complete(console: RunningConsole, unique: str, count: int) -> None:
     issued = [
         console.issue(plan=PLAN, phase="install", name=f"{unique}-{n}", params={"memory_limit": 512})
-        for n in range(10)
+        for n in range(count)
     ]
     ended = [console.finish(command, 400) for command in issued]
-    assert [c["state"] for c in ended] == [5] * 10, [c["message"] for c in ended]
+    assert [c["state"] for c in ended] == [5] * count, [c["message"] for c in ended]
     urls = {c["deployment"]["endpoints"][0]["url"] for c in ended}
-    assert len(urls) == 10
+    assert len(urls) == count
     removals = [console.issue(deployment=c["deployment"]["id"], phase="remove") for c in ended]
-    assert [console.finish(r, 400)["deployment"]["state"] for r in removals] == [8] * 10
+    assert [console.finish(r, 400)["deployment"]["state"] for r in removals] == [8] * count
 
 
 def read_stream(

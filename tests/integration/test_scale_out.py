@@ -20,7 +20,6 @@ from tests.services.postgres_server import USER, PostgresServer
 from tests.services.redis_server import RedisServer
 from tests.services.worker_host import WorkerHost
 
-COMMANDS = 200
 CONCURRENCY = 4  # of each worker
 
 
@@ -142,25 +141,26 @@ def _all_ended(site: Site) -> bool:
     return not left
 
 
-def test_commands_when_two_hosts_share_them_then_each_is_executed_once(site: Site) -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
+def test_commands_when_two_hosts_share_them_then_each_is_executed_once(site: Site, count: int) -> None:
     started = time.monotonic()
-    commands = _issue_all(site, COMMANDS)
-    wait_until(lambda: _some_ended(site, COMMANDS // 4), 300, site.logs())
+    commands = _issue_all(site, count)
+    wait_until(lambda: _some_ended(site, count // 4), 300, site.logs())
     site.redis.kill()  # what it had not handed out yet is told by nobody but the sweep
     site.redis.start()
     wait_until(lambda: _all_ended(site), 600, site.logs())
     seconds = time.monotonic() - started
 
     states = site.console.query("SELECT state, count(*) FROM commands GROUP BY state")
-    assert states == [(5, COMMANDS)], site.logs()
+    assert states == [(5, count)], site.logs()
     runs = site.runs()
-    assert len(runs) == COMMANDS
-    assert len({(command, fence) for command, fence, *_ in runs}) == COMMANDS
+    assert len(runs) == count
+    assert len({(command, fence) for command, fence, *_ in runs}) == count
     assert {command for command, *_ in runs} == {command["id"] for command in commands}
     assert all(ended for *_, ended in runs)
     by_host = {name: [c for c, _, host, _ in runs if host == name] for name in ("worker1", "worker2")}
     assert all(by_host.values()), {name: len(found) for name, found in by_host.items()}
-    print(f"{COMMANDS} commands in {seconds:.0f} s:", {name: len(found) for name, found in by_host.items()})
+    print(f"{count} commands in {seconds:.0f} s:", {name: len(found) for name, found in by_host.items()})
     host_of = {command: host for command, _, host, _ in runs}
     for command in commands:
         host = host_of[command["id"]]

@@ -68,6 +68,7 @@ CASES = {
         {MANAGERS[0]: 1, MANAGERS[1]: 1, MANAGERS[2]: 0}, dict.fromkeys(MANAGERS, 1), 'severity="critical"'
     ),
     "SwarmNotLookedAt": Case({"labyard_nodes_age_seconds": 130}, {"labyard_nodes_age_seconds": 110}),
+    "UsageNotMetered": Case({"labyard_usage_age_seconds": 910}, {"labyard_usage_age_seconds": 890}),
     "NodeNotMeasured": Case(
         {node("a", "worker"): 1, node("b", "manager"): 1, 'up{job="nodes",instance="a"}': 1},
         {node("a", "worker"): 1, node("b", "manager"): 0, 'up{job="nodes",instance="a"}': 1},

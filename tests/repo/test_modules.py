@@ -61,7 +61,7 @@ def argument_spec_of(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, An
     module = importlib.import_module(f"{COLLECTION}.modules.{name}")
     shells = [
         importlib.import_module(f"{COLLECTION}.module_utils.{p}.module")
-        for p in ("_stack", "_console", "_certificates", "_registry")
+        for p in ("_stack", "_console", "_certificates", "_registry", "_billing")
     ]
 
     def capture(argument_spec: dict[str, Any], **_settings: Any) -> NoReturn:

@@ -25,6 +25,7 @@ OPEN = {
     "probes.healthz": "asked by supervisors, which have no account",
     "probes.readyz": "asked by supervisors, which have no account",
     "probes.metrics": "asked by Prometheus; numbers only",
+    "payment_messages.take_stripe": "Stripe has no key; each message is signed, and refused otherwise",
 }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,21 @@ def console_database(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"LABYARD_DATABASE_URL": postgresql.url(name), "LABYARD_QUEUE_URL": redis_url}
 
 
+@pytest.fixture
+def console_home(request: pytest.FixtureRequest, tmp_path: Path, console_database: dict[str, str]) -> Path:
+    """The home of a console of the test's own whose tables are there.
+
+    Migrations take longer than most tests: they run once, and each test gets a copy of what they made.
+    """
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    if chosen_database() == "sqlite":
+        made: Path = request.getfixturevalue("migrated_home")
+        for file in made.glob("*.db"):
+            shutil.copy(file, home)
+    return home
+
+
 @pytest.fixture(scope="session")
 def session_console_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The same for a console that lives as long as the run of the tests; it has no tables yet."""
@@ -74,12 +91,23 @@ def database_of_its_own(request: pytest.FixtureRequest) -> Iterator[dict[str, st
 def migrated_database(postgresql: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database that has the tables; a test that uses it empties it first."""
     name = postgresql.create_database()
-    home = str(tmp_path_factory.mktemp("migrated"))
-    app = create_app(read_settings({"LABYARD_HOME": home, "LABYARD_DATABASE_URL": postgresql.url(name)}))
+    _migrate(tmp_path_factory.mktemp("migrated"), {"LABYARD_DATABASE_URL": postgresql.url(name)})
+    return name
+
+
+@pytest.fixture(scope="session")
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a console on SQLite that has the tables and nothing in them."""
+    home = tmp_path_factory.mktemp("migrated")
+    _migrate(home, {})
+    return home
+
+
+def _migrate(home: Path, variables: dict[str, str]) -> None:
+    app = create_app(read_settings({"LABYARD_HOME": str(home), **variables}))
     with app.app_context():
         upgrade_tables()
         db.engine.dispose()
-    return name
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

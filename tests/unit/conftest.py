@@ -18,7 +18,6 @@ from labyard.app import create_app
 from labyard.catalog.plans import save_plan
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
-from labyard.migrate import upgrade_tables
 from labyard.models import Command, State, User, db
 from labyard.models.base import begin_writing
 from labyard.settings import Settings, read_settings
@@ -46,9 +45,9 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, console_database: dict[str, str]) -> Settings:
+def settings(console_home: Path, console_database: dict[str, str]) -> Settings:
     """Settings whose state lies in a folder of the test, on the chosen database."""
-    return read_settings({"LABYARD_HOME": str(tmp_path / "home"), **console_database})
+    return read_settings({"LABYARD_HOME": str(console_home), **console_database})
 
 
 @pytest.fixture
@@ -57,7 +56,6 @@ def app(settings: Settings) -> Iterator[APIFlask]:
     made = create_app(settings, TESTING=True)
     made.test_client_class = Visitor
     with made.app_context():
-        upgrade_tables()
         begin_writing()
         save_plan(session(), PlanSpec("notebook", "labyard.platform.notebook", title="Notebook"))
         session().commit()

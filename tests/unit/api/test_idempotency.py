@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from labyard.accounts.given_answers import LIFETIME, prune_answers
 from labyard.clock import utc_now
 from labyard.commands import submit
 from labyard.context import session
-from labyard.models import ApiKey, Command, Deployment, GivenAnswer
+from labyard.models import ApiKey, Command, Deployment, GivenAnswer, Invoice
 from labyard.models.base import begin_writing
-from tests.unit.api.test_roles import ADMINS, BODIES, create_key_of, place, routes_of
+from tests.billing_data import take, usage
+from tests.unit.api.test_roles import ADMINS, BODIES, create_key_of, place, routes_of, settings
 from tests.unit.conftest import issue, key_of, make_person
 
-__all__ = ["place"]  # a fixture
+__all__ = ["place", "settings"]  # fixtures
 
 INSTALL = {"plan": "notebook", "phase": "install", "name": "demo", "params": {"cpu_limit": 0.5}}
 
@@ -46,8 +48,15 @@ def test_every_post_answers_the_same_again(app: APIFlask, client: FlaskClient, p
     waiting = issue(client, ada, name="waits").json["id"]
     posts = [route for route in routes_of(app) if route[0] == "POST"]
     assert len(posts) >= 12
+    take(usage("february", start="2026-02-10T10:00:00Z", end="2026-02-10T11:00:00Z"))
     for _, endpoint, rule in posts:
         values = {**place, "command_id": waiting if endpoint == "cancel_command" else place["command_id"]}
+        if endpoint == "finalize_one_invoice":
+            values["invoice"] = session().scalars(select(Invoice.id).where(Invoice.number.is_(None))).one()
+        if endpoint == "void_invoice":
+            values["invoice"] = "L-000002"
+        if endpoint == "decline_budget_request":
+            values["request_id"] = place["other_request"]
         path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found, v=values: v[found[1]], rule)
         headers = {**(root if endpoint in ADMINS else ada), "Idempotency-Key": f"key-of-{endpoint}"}
         first, second = (client.post(path, json=BODIES.get(endpoint), headers=headers) for _ in range(2))

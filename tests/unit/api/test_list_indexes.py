@@ -13,6 +13,7 @@ from labyard.accounts.people import get_user
 from labyard.context import session
 from labyard.models import db
 from labyard.models.base import begin_writing
+from tests.billing_data import add_standard_tariff, bill, hours, take
 from tests.unit.api.test_lists import fill, make_commands, make_deployments
 from tests.unit.conftest import key_of, make_person
 
@@ -36,9 +37,23 @@ LISTS = [
     "commands?project=default",
     "commands?deployment=aaaaaaaa",
     "commands?created_before=2999-01-01T00:00:00Z",
+    "usage",
+    "usage?sort=start&resource=cpu",
+    "imported-costs",
+    "imported-costs?sort=day&source=cloud&from=2026-01-01",
+    "invoices",
+    "tariffs",
 ]
 # What admins alone may ask.
 OF_ADMINS = ["audit", "deployments?owner=ada", "commands?owner=ada", "users", "projects"]
+OF_ADMINS += [
+    "usage?deployment=aaaaaaaa",
+    "usage?user=ada",
+    "usage?account=user:ada",
+    "imported-costs?account=user:ada",
+    "accounts",
+    "invoices?state=paid",
+]
 
 
 def statement_of(client: FlaskClient, path: str, headers: dict[str, str]) -> tuple[str, Any]:
@@ -69,6 +84,9 @@ def filled(app: Any) -> None:
     make_person("ada")
     first, *_ = make_deployments("ada", 40)
     make_commands(first, 40)
+    add_standard_tariff()
+    take(*hours(40), *hours(40, user="bob", deployment="bbbbbbbb"))
+    bill()
     with db.engine.begin() as connection:
         connection.execute(text("ANALYZE"))
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from contextvars import Context
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,18 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from labyard.accounts.keys import create_key
+from labyard.billing.accounts import find_account
+from labyard.billing.budget_requests import ask_for_more
+from labyard.billing.gateway_stripe import StripeGateway
+from labyard.billing.orders import order_checkout
+from labyard.billing.payments import NewPayment
+from labyard.billing.wallets import top_up
 from labyard.clock import utc_now
 from labyard.context import session
-from labyard.models import Command, Deployment, Orphan, State, Webhook
+from labyard.models import Budget, Command, Deployment, Orphan, State, User, Webhook
 from labyard.models.base import begin_writing
+from labyard.settings import Settings, read_settings
+from tests.billing_data import add_standard_tariff, bill, take, tariff, usage
 from tests.unit.conftest import end_command, issue, key_of, make_person
 
 # Who may use a route. A thing that is not theirs looks to other people as if it were not there.
@@ -39,6 +49,26 @@ EVERYBODY = {
     "make_webhook",
     "list_volumes",
     "list_servers",
+    "list_usage",
+    "sum_up_usage",
+    "export_usage",
+    "list_imported_costs",
+    "sum_up_imported_costs",
+    "export_imported_costs",
+    "list_accounts",
+    "list_tariffs",
+    "show_one_tariff",
+    "list_invoices",
+    "export_invoices",
+    "list_payments",
+    "record_payment",
+    "list_orders",
+    "order_one_payment",
+    "list_wallets",
+    "list_budgets",
+    "list_own_budgets",
+    "list_budget_requests",
+    "make_budget_request",
 }
 OWNER_AND_ADMINS = {
     "show_one_deployment",
@@ -51,6 +81,20 @@ OWNER_AND_ADMINS = {
     "retry_failed_command",
     "delete_volume",
     "forget_volume",
+    "show_one_account",
+    "show_one_invoice",
+    "show_document",
+    "list_lines",
+    "explain_one_line",
+    "list_line_records",
+    "show_one_payment",
+    "show_one_order",
+    "cancel_one_order",
+    "show_one_wallet",
+    "list_entries",
+    "show_one_budget",
+    "show_budget_status",
+    "show_budget_request",
 }
 OWNER_ALONE = {
     "open_deployment": 403,  # what an admin gets: they see it, but do not get in
@@ -80,9 +124,28 @@ ADMINS = {
     "list_workers",
     "list_orphans",
     "repair_one_orphan",
+    "take_usage",
+    "take_imported_costs",
+    "make_one_account",
+    "change_one_account",
+    "add_one_tariff",
+    "change_tariff",
+    "draft_one_invoice",
+    "finalize_one_invoice",
+    "void_invoice",
+    "credit_invoice",
+    "refund_one_payment",
+    "change_one_wallet",
+    "correct_wallet",
+    "make_one_budget",
+    "change_one_budget",
+    "delete_one_budget",
+    "approve_budget_request",
+    "decline_budget_request",
 }
 # What a request of a route carries, so that nothing but the role can be the reason of a refusal.
 _PLAN = {"configuration": "labyard.platform.notebook"}
+COSTS = {"columns": {"usage_date": "usage_date", "cost": "cost"}, "currency": "USD"}
 BODIES: dict[str, dict[str, Any]] = {
     "issue_command": {"plan": "notebook", "phase": "install", "name": "another"},
     "issue_commands": {"commands": [{"plan": "notebook", "phase": "install", "name": "third"}]},
@@ -98,6 +161,25 @@ BODIES: dict[str, dict[str, Any]] = {
     "make_webhook": {"url": "https://example.org/"},
     "change_one_webhook": {"active": True},
     "repair_one_orphan": {"action": "forget"},
+    "take_usage": {"records": [usage("another")]},
+    "take_imported_costs": {"source": "cloud", "csv": "usage_date,cost\n", "mapping": COSTS},
+    "make_one_account": {"name": "new"},
+    "change_one_account": {"holder": "Ada"},
+    "add_one_tariff": {"tariff": tariff(name="other")},
+    "change_tariff": {"valid_to": None},
+    "draft_one_invoice": {"account": "user:ada", "period": "2026-02"},
+    "void_invoice": {"reason": "a test"},
+    "credit_invoice": {"reason": "a test", "lines": [{"position": 1, "amount": "0.01"}]},
+    "record_payment": {"invoice": "L-000001", "amount": "0.01", "gateway": "wallet"},
+    "refund_one_payment": {"amount": "1.00", "reason": "a test"},
+    "order_one_payment": {"account": "user:ada", "amount": "5.00"},
+    "change_one_wallet": {"currency": "EUR", "debt_limit": "5.00"},
+    "correct_wallet": {"amount": "1.00", "reason": "a test"},
+    "make_one_budget": {"scope": "platform", "measure": "memory", "limit": "4"},
+    "change_one_budget": {"limit": "5"},
+    "make_budget_request": {"budget": "budgetofcpus", "limit": "9", "reason": "a test"},
+    "approve_budget_request": {},
+    "decline_budget_request": {"answer": "a test"},
 }
 # There is no hub here, so nobody finds anything of it; tests/unit/hubs has one.
 OF_A_HUB = {"stop_first_server", "stop_named_server"}
@@ -114,6 +196,13 @@ def routes_of(app: APIFlask) -> list[Route]:
         if rule.endpoint.startswith("api.")
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
+
+
+@pytest.fixture
+def settings(console_home: Path, console_database: dict[str, str]) -> Settings:
+    """A console where people pay at Stripe; the file with the key is read by workers alone."""
+    key = {"LABYARD_STRIPE_KEY_FILE": str(console_home / "no-file")}
+    return read_settings({"LABYARD_HOME": str(console_home), **console_database, **key})
 
 
 @pytest.fixture
@@ -150,6 +239,38 @@ def place(client: FlaskClient) -> dict[str, str]:
     }
     session().commit()
     create_key_of("zoe", make_person("zoe"))
+    tariff_id = add_standard_tariff()
+    take(usage())
+    return {
+        **found,
+        "account": "user:ada",
+        "invoice": str(bill()),
+        "position": "1",
+        "tariff_id": str(tariff_id),
+        **money_of("ada"),
+    }
+
+
+def money_of(username: str) -> dict[str, str]:
+    """A payment, an order and budgets of a person, with requests for more."""
+    begin_writing()
+    person = session().query(User).filter_by(username=username).one()
+    account = find_account(session(), f"user:{username}")
+    payment = top_up(session(), account, NewPayment(Decimal(10), "EUR"))
+    order = order_checkout(session(), StripeGateway, account, None, NewPayment(Decimal(5), "EUR"))
+    found = {"payment_id": payment.id, "order_id": order.id, "budget_id": "budgetofmany"}
+    for measure, name in (
+        ("deployments", "budgetofmany"),
+        ("storage", "budgetofdisk"),
+        ("cpu", "budgetofcpus"),
+    ):
+        budget = Budget(id=name, scope="user", subject=username, measure=measure, most=Decimal(4))
+        budget.action, budget.set_by = "warn", person
+        session().add(budget)
+    session().flush()
+    for name, about in (("request_id", "budgetofmany"), ("other_request", "budgetofdisk")):
+        found[name] = ask_for_more(session(), person, about, "8", "a test").id
+    session().commit()
     return found
 
 
@@ -263,7 +384,11 @@ def test_admin_is_let_in_but_for_what_is_the_owners_alone(
     admin = key_of(make_person("root", is_admin=True))
     found = answers(app, place, admin, set(OWNER_ALONE))
     assert {route.split()[1]: status for route, status in found.items()} == OWNER_ALONE
-    last = {"disable_user", "retire_one_plan"}  # after them, what others ask for is not there
+    last = {
+        "disable_user",
+        "retire_one_plan",
+        "delete_one_budget",
+    }  # after them, what others ask for is not there
     for route in sorted(routes_of(app), key=lambda route: route[1] in last):
         if route[1] in (ADMINS | OWNER_AND_ADMINS) - {"show_logs", "revoke_user_key"}:
             assert call(client, route, place, admin) not in REFUSED, route

@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 
 from labyard.accounts import people
 from labyard.accounts.people import create_user
@@ -27,12 +28,18 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one application leaves the templates that it has compiled to the next."""
+    return tmp_path_factory.mktemp("templates")
+
+
 @pytest.fixture
-def app(tmp_path: Path, console_database: dict[str, str]) -> Iterator[Flask]:
-    """The application, inside its context; forms need no CSRF token."""
-    chosen = read_settings({"LABYARD_HOME": str(tmp_path), **console_database})
-    settings = Settings(
-        home=tmp_path,
+def settings(tmp_path: Path, console_home: Path, console_database: dict[str, str]) -> Settings:
+    """Settings of a console without engine, on the chosen database."""
+    chosen = read_settings({"LABYARD_HOME": str(console_home), **console_database})
+    return Settings(
+        home=console_home,
         database_url=chosen.database_url,
         queue_url=chosen.queue_url,
         playbook=tmp_path / "service.yml",
@@ -40,9 +47,13 @@ def app(tmp_path: Path, console_database: dict[str, str]) -> Iterator[Flask]:
         ansible_config=None,
         docker_host=f"unix://{tmp_path / 'no-docker.sock'}",
     )
+
+
+@pytest.fixture
+def app(settings: Settings, compiled_templates: Path) -> Iterator[Flask]:
+    """The application, inside its context; forms need no CSRF token."""
     app = create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
-    with app.app_context():
-        db.create_all()
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled_templates))
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -55,18 +55,40 @@ def test_load_request_when_sound_then_options_and_frame(load: Any) -> None:
     assert found["notebook_environment"] == {"A": "1"}
     assert found["labyard_given"] == ["notebook_cpu_limit", "notebook_environment"]
     assert (found["labyard_phase"], found["labyard_configuration"]) == ("install", CONFIGURATION)
+    labels = {
+        "labyard.deployment": "k3f9x2ab",
+        "labyard.plan": "notebook",
+        "labyard.project": "p",
+        "labyard.owner": "ada",
+    }
     assert found["labyard_deployment"] == {
         **about,
         "name": "demo",
         "plan": "notebook",
         "stack": "notebook-k3f9x2ab",
-        "labels": {
-            "labyard.deployment": "k3f9x2ab",
-            "labyard.plan": "notebook",
-            "labyard.project": "p",
-            "labyard.owner": "ada",
-        },
+        "labels": labels,
+        "container_labels": labels,
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape"),
+    [
+        ({"params": {"cpu_limit": "2"}}, "large"),
+        ({"params": {"cpu_limit": 0.7}}, None),
+        ({}, "usual"),
+        ({"phase": "scale", "params": {"memory_limit": 1024}}, None),
+        ({"params": {"cpu_limit": 2}, "deployment": {"shape": "as the console says"}}, "as the console says"),
+        ({"params": {"cpu_limit": 2}, "deployment": {"shape": ""}}, None),
+    ],
+)
+def test_load_request_when_a_plan_has_shapes_then_containers_say_which(
+    load: Any, changes: dict[str, Any], shape: str | None
+) -> None:
+    plan = {**PLAN, "shapes": {"usual": {"cpu_limit": 1.0}, "large": {"cpu_limit": 2.0}}}
+    about = load(a_request(plan=plan, **changes))["labyard_deployment"]
+    assert about["container_labels"].get("labyard.shape") == shape
+    assert "labyard.shape" not in about["labels"], "networks and volumes keep theirs"
 
 
 def test_load_request_when_the_plan_is_a_name_then_it_is_looked_up_and_its_values_are_fixed(

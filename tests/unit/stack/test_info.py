@@ -60,6 +60,14 @@ def test_describe_stacks_when_all_is_well_then_no_problem() -> None:
     ]
 
 
+def test_describe_stacks_when_a_job_has_slots_from_0_then_by_slot() -> None:
+    job = own("shop_job", Mode={"ReplicatedJob": {"TotalCompletions": 2}})
+    first, second = task(job, "running", 1), task(job, "running", 2)
+    first["Slot"], second["Slot"] = 1, 0
+    found = describe_stacks(Snapshot(services=[job], tasks=[first, second], nodes=NODES), "shop")["tasks"]
+    assert [(item["slot"], item["name"]) for item in found] == [(0, "shop_job.node-1"), (1, "shop_job.1")]
+
+
 def test_describe_stacks_when_nothing_but_a_volume_is_left_then_the_stack_is_named() -> None:
     volumes = [
         {"Name": "shop_data", "Driver": "local", "Labels": LABELS},
