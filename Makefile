@@ -52,12 +52,24 @@ purge: $(VENV)/.labyard ## Remove all that "make up" made, data included, after 
 
 ##@ Tests
 
+# What "test" has made ready once need not be looked at again by each of its parts.
+PART = $(MAKE) --old-file=test-setup --old-file=test-platform --old-file=test-services
+
 .PHONY: test
-test: test-setup ## All of the below, stopping at the first part that fails
-	@$(MAKE) lint
-	@$(MAKE) test-molecule ARGS=
-	@$(MAKE) test-python
-	@$(MAKE) test-postgresql ARGS=
+test: test-setup ## All that must hold, in less than an hour, stopping at the first part that fails
+	@$(PART) lint
+	@$(PART) test-molecule ARGS=
+	@$(PART) test-python LENGTH="$(SHORT)"
+	@$(PART) test-postgresql-short ARGS=
+	@$(PART) test-cluster-short ARGS=
+
+.PHONY: test-long
+test-long: test-setup ## What "make test" has in a short form: more commands, more kills, all on PostgreSQL (3 hours)
+	@$(PART) test-python LENGTH="-m long"
+	@$(PART) test-postgresql ARGS=
+	LABYARD_SCHEMATHESIS_SECONDS=300 pytest tests/api/test_schemathesis.py
+	@$(PART) test-faults ARGS=
+	@$(PART) test-cluster ARGS=
 
 .PHONY: lint
 lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint
@@ -71,6 +83,10 @@ lint: $(VENV)/.labyard-test ## ruff, mypy, import-linter, ansible-lint
 test-unit: $(VENV)/.labyard-test ## Fast tests that need no engine
 	pytest tests/unit tests/repo $(ARGS)
 
+.PHONY: test-properties
+test-properties: $(VENV)/.labyard-test ## Properties of billing with 10,000 cases each (make test: 300)
+	LABYARD_TEST_CASES=10000 pytest -n 3 tests/unit/billing $(ARGS)
+
 .PHONY: test-databases
 test-databases: $(VENV)/.labyard-test test-services ## What must hold on SQLite and on PostgreSQL alike, and the queues
 	pytest tests/services tests/databases tests/directory tests/monitoring $(ARGS)
@@ -78,6 +94,12 @@ test-databases: $(VENV)/.labyard-test test-services ## What must hold on SQLite 
 .PHONY: test-postgresql
 test-postgresql: test-platform test-services ## All tests of the console again, on PostgreSQL and Redis
 	LABYARD_TEST_DATABASE=postgresql pytest $(AT_ONCE) tests/unit tests/directory tests/integration $(ARGS)
+
+# Each query, once on PostgreSQL. That web, worker and runs work on it and on Redis, tests/faults, the
+# scale-out and the console on the swarm show, which have no other database.
+.PHONY: test-postgresql-short
+test-postgresql-short: test-platform test-services
+	LABYARD_TEST_DATABASE=postgresql pytest $(AT_ONCE) tests/unit tests/directory $(ARGS)
 
 .PHONY: test-integration
 test-integration: test-platform test-services ## Tests on a real swarm, of one node and of three
@@ -96,7 +118,10 @@ test-browser: test-platform test-chromium ## The console as a person sees it, in
 	pytest tests/browser $(ARGS)
 
 # Most tests wait for the swarm; several files at once use the time.
-AT_ONCE ?= -n 3 --dist loadfile --no-loadscope-reorder
+AT_ONCE ?= -n 3 --no-loadscope-reorder
+# Which of them: all, or all but the long forms.
+LENGTH ?=
+SHORT = -m 'not long'
 
 # The oracle compares us with docker's own client, of a version that knows --detach (26 or newer);
 # Debian 12 has an older one, and nothing else to install.
@@ -106,9 +131,9 @@ SUITES = tests/unit tests/api tests/repo tests/services tests/databases tests/di
   $(shell docker stack deploy --help 2>/dev/null | grep -q -e --detach && echo tests/oracle)
 
 .PHONY: test-python
-test-python: test-setup # All tests that pytest runs, with one summary at the end
+test-python: test-setup # All tests that pytest runs, long forms too, with one summary at the end
 	@case "$(SUITES)" in *oracle*) ;; *) echo "No docker client of version 26 or newer: it is not compared with ours" ;; esac
-	pytest $(AT_ONCE) $(SUITES) $(ARGS)
+	pytest $(AT_ONCE) $(LENGTH) $(SUITES) $(ARGS)
 
 .PHONY: test-oracle
 test-oracle: test-platform ## Our stacks against those of docker's own client (26 or newer)
@@ -117,10 +142,13 @@ test-oracle: test-platform ## Our stacks against those of docker's own client (2
 MOLECULE = ANSIBLE_LOG_PATH=$(CURDIR)/.cache/molecule.log molecule -c .config/molecule/config.yml
 
 .PHONY: test-molecule
-test-molecule: test-platform ## Each role: converge, again, check mode, verify, remove (all of them together: test-cluster)
+test-molecule: test-platform ## Each role: check mode, converge, again, verify, remove (all of them together: test-cluster)
 	@rm -f .cache/molecule.log
-	$(MOLECULE) test --all --exclude cluster $(ARGS) \
-	  || { echo "What failed, from .cache/molecule.log:"; grep -A 25 -e 'fatal: ' .cache/molecule.log; exit 1; }
+	$(MOLECULE) test --all --exclude cluster --workers 3 $(ARGS) \
+	  || { cp .cache/molecule.log .cache/molecule-failed.log; \
+	       $(MOLECULE) cleanup --all --exclude cluster >/dev/null; \
+	       echo "What failed, from .cache/molecule-failed.log:"; \
+	       grep -A 25 -e 'fatal: ' .cache/molecule-failed.log; exit 1; }
 
 .PHONY: test-cluster
 test-cluster: test-platform ## The platform on three nodes, the whole: nodes lost and cut off, upgrades, restore (an hour)
@@ -128,6 +156,11 @@ test-cluster: test-platform ## The platform on three nodes, the whole: nodes los
 	for step in prepare converge idempotence check; do $(MOLECULE) $$step --scenario-name cluster || exit 1; done
 	LABYARD_TEST_CLUSTER=$(CURDIR)/.cache/cluster pytest tests/cluster $(ARGS)
 	$(MOLECULE) cleanup --scenario-name cluster
+
+# Without the losses: made, made again, people of all kinds, and taken away.
+.PHONY: test-cluster-short
+test-cluster-short: test-platform
+	$(MOLECULE) test --scenario-name cluster $(ARGS)
 
 .PHONY: bench
 bench: test-platform test-services ## Benchmarks; each prints a table with ratios
@@ -144,13 +177,18 @@ test-platform: $(VENV)/.labyard-test ## Engine, swarm and images, without the co
 	@ANSIBLE_STDOUT_CALLBACK=labyard.platform.steps $(PLAY) playbooks/local.yml --tags docker_engine,swarm,image
 
 .PHONY: test-services
-test-services: ## Debian's PostgreSQL, Redis and OpenLDAP; the tests start servers of their own from them
+test-services: ## PostgreSQL, Redis, OpenLDAP and an OpenID provider; the tests start servers of their own from them
 	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server; } >/dev/null 2>&1 \
 	  || { echo "Installing PostgreSQL and Redis"; $(APT_INSTALL) postgresql redis-server >/dev/null; }
 	@command -v slapd >/dev/null \
 	  || { echo "Installing OpenLDAP"; \
 	       echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections; \
 	       $(APT_INSTALL) slapd >/dev/null; }
+	@# In an environment of its own: the package brings a module `tests` that would stand before ours.
+	@test -e .cache/canaille/installed \
+	  || { echo "Installing Canaille, an OpenID provider"; $(PYTHON) -m venv .cache/canaille \
+	       && .cache/canaille/bin/pip install --quiet --disable-pip-version-check 'canaille[front,oidc,server]>=0.3.6,<0.4' \
+	       && touch .cache/canaille/installed; }
 
 .PHONY: test-chromium
 test-chromium: ## Debian's Chromium for the browser test
