@@ -11,6 +11,7 @@ import requests
 from tests.cluster.platform import APPS, CONSOLE, HUB, Platform, hub_origin
 from tests.conftest import wait_until
 from tests.integration.jupyter import compute
+from tests.services.executing import execute
 
 #: Holds no data and is no edge: what runs there can be lost.
 VICTIM, OTHER, LAST = "node1", "node2", "node3"
@@ -117,20 +118,20 @@ def node_of(platform: Platform, deployment: str) -> str:
     """The node that a notebook runs on; empty if it runs on none, or no manager leads who knows."""
     name = f"notebook-{deployment}_notebook"
     command = ["docker", "service", "ps", "--filter", "desired-state=running", "--format"]
-    said = platform.machines().container(LAST).exec_run([*command, "{{.Node}} {{.CurrentState}}", name])
+    said = execute(platform.machines().container(LAST), [*command, "{{.Node}} {{.CurrentState}}", name])
     return next((line.split()[0] for line in said.output.decode().splitlines() if " Running" in line), "")
 
 
 def state_of(platform: Platform, node: str) -> str:
     """How the managers see a node; what no manager says while none leads is no state."""
     command = ["docker", "node", "inspect", "--format", "{{.Status.State}}", node]
-    return platform.machines().container(LAST).exec_run(command).output.decode().strip()
+    return execute(platform.machines().container(LAST), command).output.decode().strip()
 
 
 def leader_of(platform: Platform, seen_from: str = LAST) -> str:
     """The manager that leads; empty while there is none, when managers answer with an error."""
     command = ["docker", "node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}"]
-    lines = platform.machines().container(seen_from).exec_run(command).output.decode().splitlines()
+    lines = execute(platform.machines().container(seen_from), command).output.decode().splitlines()
     return next((line.split()[0] for line in lines if line.endswith("Leader")), "")
 
 

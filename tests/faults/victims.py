@@ -13,6 +13,7 @@ import psutil
 
 from tests.conftest import wait_until
 from tests.nodes.swarm_nodes import MANAGER, SwarmNodes
+from tests.services.executing import execute
 
 from .house import WORKERS, House, is_reachable
 
@@ -105,7 +106,7 @@ def kill_dockerd(scene: Scene) -> str:
     """The engine of the campaign's own swarm, with containerd and all containers, as a power cut does."""
     nodes = scene.nodes
     assert nodes is not None
-    nodes.container(MANAGER).exec_run(["sh", "-c", "kill -9 $(pidof dockerd)"])
+    execute(nodes.container(MANAGER), ["sh", "-c", "kill -9 $(pidof dockerd)"])
     wait_until(lambda: nodes.container(MANAGER).status == "exited", _SECONDS_TO_START, "the node is down")
     scene.pause()
     nodes.restart(MANAGER)

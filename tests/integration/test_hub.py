@@ -21,6 +21,7 @@ from labyard.errors import NotFound, Unavailable
 from labyard.hubs.client import HubClient
 from tests.conftest import free_port, wait_until
 from tests.hub.person import HubPerson
+from tests.services.executing import execute
 from tests.services.nginx_server import APPS, DOMAIN
 
 from .edge_house import lead_names_here
@@ -246,9 +247,9 @@ def test_figures_when_asked_for_then_only_with_the_token_and_not_from_outside(hu
     name = f"{hub.variables['jupyterhub_stack']}_hub"
     (container,) = hub.engine.containers.list(filters={"label": f"com.docker.swarm.service.name={name}"})
     ask = ["curl", "-sS", "http://127.0.0.1:8081/hub/metrics"]
-    assert b"jupyterhub_" not in container.exec_run(ask).output
+    assert b"jupyterhub_" not in execute(container, ask).output
     token = f"Authorization: Bearer {hub.variables['jupyterhub_metrics_token']}"
-    assert b"jupyterhub_server_spawn_duration_seconds" in container.exec_run([*ask, "-H", token]).output
+    assert b"jupyterhub_server_spawn_duration_seconds" in execute(container, [*ask, "-H", token]).output
 
 
 def test_console_when_it_asks_the_hub_then_lists_and_stops(hub: Hub) -> None:

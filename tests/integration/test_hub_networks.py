@@ -14,6 +14,7 @@ import requests
 from docker.models.containers import Container
 
 from tests.conftest import free_port, wait_until
+from tests.services.executing import execute
 
 from .role_plays import play, role, write_inventory
 
@@ -128,7 +129,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) -
 def reaches(one: Container, at: str, path: str) -> bool:
     """Whether, from inside a container, a notebook answers at a name or an address, past the proxy."""
     asked = ["python3", "-c", ASK, f"http://{at}:8888/user/{path}/api"]
-    return b"version" in one.exec_run(asked).output
+    return b"version" in execute(one, asked).output
 
 
 def address(container: Container) -> str:

@@ -21,6 +21,7 @@ from tests.integration.stack_helpers import (
     service,
     stack_module,
 )
+from tests.services.executing import execute
 
 pytestmark = pytest.mark.usefixtures("image")
 
@@ -197,7 +198,7 @@ def test_secret_changed_then_new_version_is_used_and_old_one_kept(
     again = stack_module(name, source, more, **options, keep_versions=0)
     assert [f"{item['action']} {item['name']}" for item in again.actions] == [f"remove {name}_password"]
     container = engine.containers.list(filters={"label": f"com.docker.swarm.service.name={name}_db"})[0]
-    assert container.exec_run(["cat", "/run/secrets/password"]).output == b"third-password"
+    assert execute(container, ["cat", "/run/secrets/password"]).output == b"third-password"
     labels = engine.secrets.list(filters={"name": f"{name}_password-v2"})[0].attrs["Spec"]["Labels"]
     assert "third-password" not in json.dumps(labels)
 

@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from tests.integration.stack_helpers import ensure_image, service, stack_module, stack_names
+from tests.services.executing import execute
 
 TEXTS = [
     "{{.Node.ID}}",
@@ -45,7 +46,7 @@ def test_literal_texts_then_the_container_sees_them_and_nothing_changes_afterwar
     (container,) = engine.containers.list(filters={"label": f"com.docker.swarm.service.name={name}_web"})
     seen = dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
     assert {key: seen[key] for key in given} == given
-    assert container.exec_run(["sh", "-c", 'echo "$T0"']).output.decode().strip() == TEXTS[0]
+    assert execute(container, ["sh", "-c", 'echo "$T0"']).output.decode().strip() == TEXTS[0]
     (mount,) = container.attrs["Mounts"]
     assert mount["Destination"] == "/d{{.Node.ID}}"
     assert engine.volumes.get(f"{name}_data").attrs["Labels"]["text"] == "{{.Node.ID}}"

@@ -26,6 +26,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from tests.conftest import wait_until
 from tests.nodes.node_image import ensure_node_image
+from tests.services.executing import execute
 
 #: Labels of all that belongs to machines: the group, and the process that wants them.
 GROUP, OWNER = "labyard.test.machines", "labyard.test.owner"
@@ -93,7 +94,7 @@ class Machines:
 
     def run(self, node: str, *command: str) -> str:
         """What a command prints on a machine; it must end well."""
-        code, output = self.container(node).exec_run(list(command))
+        code, output = execute(self.container(node), list(command))
         text = output.decode("utf-8", "replace")
         assert code == 0, f"{' '.join(command)} on {node}: {text}"
         return text
@@ -116,7 +117,7 @@ class Machines:
         """Undo `cut`, if the machine was cut off."""
         for chain, side in (("INPUT", "-i"), ("OUTPUT", "-o")):
             rule = [chain, side, "eth0", "-j", "DROP"]
-            while self.container(node).exec_run(["iptables", "-D", *rule]).exit_code == 0:
+            while execute(self.container(node), ["iptables", "-D", *rule]).exit_code == 0:
                 pass
 
     def inventory(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import REPOSITORY, SCRIPTS
 from tests.integration.stack_helpers import ensure_image
 from tests.nodes.hosts import Hosts
+from tests.services.executing import execute
 
 ROLES = "labyard.platform"
 REGISTRY = "labyard/registry:current"
@@ -140,5 +141,5 @@ def test_images_when_one_is_in_use_on_a_worker_then_pruning_leaves_it(site: Site
     assert "changed=1" not in site.play(prune)
     site.hosts.run("node3", "docker", "rm", "user")
     site.play(prune)
-    code, said = site.hosts.container("node3").exec_run(["docker", "pull", "--quiet", name])
+    code, said = execute(site.hosts.container("node3"), ["docker", "pull", "--quiet", name])
     assert code != 0, said

@@ -12,6 +12,7 @@ from docker.models.networks import Network
 
 from tests.conftest import REPOSITORY, SCRIPTS
 from tests.nodes.node_image import ensure_node_image
+from tests.services.executing import execute
 
 
 class WorkerHost:
@@ -77,5 +78,5 @@ class WorkerHost:
         self.container.remove(force=True, v=True)
 
     def _run(self, *command: str) -> None:
-        code, output = self.container.exec_run(list(command))
+        code, output = execute(self.container, list(command))
         assert code == 0, f"{' '.join(command)} on {self.name}: {output.decode('utf-8', 'replace')}"
