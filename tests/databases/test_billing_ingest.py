@@ -57,6 +57,7 @@ BAD = (
     (usage(colour="blue"), "colour: "),
     ("what", "a mapping"),
     (usage(key=""), "key: is missing"),
+    (usage(details={"node": "half \ud800"}), "details: half of a character"),
 )
 
 

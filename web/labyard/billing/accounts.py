@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -15,26 +14,9 @@ from labyard.clock import Clock, utc_now
 from labyard.errors import Conflict, InvalidInput, NotFound
 from labyard.models import AccountPerson, AccountProject, BillingAccount, Project, TariffVersion, User
 
-PERSON, PROJECT = "user:", "project:"
+from .payers import PERSON, PROJECT, Payers
+
 _TEXTS = ("holder", "address", "tax_id", "email")
-
-
-def own_account(username: str) -> str:
-    """The name of the account of a person who pays for themselves."""
-    return f"{PERSON}{username}"
-
-
-@dataclass(frozen=True)
-class Payers:
-    """Which projects somebody pays for: account by project."""
-
-    by_project: Mapping[str, str]
-
-    def payer(self, project: object, user: object) -> str:
-        """The account that pays for what `user` does in `project`; empty if neither says who."""
-        if isinstance(project, str) and project in self.by_project:
-            return self.by_project[project]
-        return own_account(user) if isinstance(user, str) and user else ""
 
 
 def read_payers(session: Session) -> Payers:

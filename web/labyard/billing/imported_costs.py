@@ -30,9 +30,11 @@ from labyard.models import Deployment, ImportedCost, Project, User
 from labyard.models.base import lock_name
 from labyard.models.decimals import DIGITS, PLACES, plain_text
 
-from .accounts import Payers, read_payers
+from .accounts import read_payers
 from .imported_days import add_to_days
-from .ingest import Intake, Refusal
+from .ingest import Intake
+from .payers import Payers
+from .reading import Refusal
 
 #: What a report may be called by.
 SOURCE = "[!-~]([ -~]{0,62}[!-~])?"

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from labyard.clock import Clock, utc_now
+from labyard.errors import DomainError
 from labyard.models.opening import expect_many_rows
 
-from .accounts import Payers, read_payers
-from .ingest import Intake, Reading, Unreadable, read_documents, take_reading
+from .accounts import read_payers
+from .ingest import Intake, take_reading
+from .payers import Payers
+from .reading import Reading, read_lines
+from .reading_process import ReaderEnded, open_reader
 
 _PART = 10_000  # records that are read at once
 # Parts of one transaction. Each index has a page for every account or key of them, which is written once for
 # all: with a commit after every 2,000 records SQLite takes more than twice as long for a million.
-_TOGETHER = 3
+_TOGETHER = 6
+
+Part = tuple[list[int], list[str]]  # numbers of lines, and the lines
+
+
+class ImportCutOff(DomainError):
+    """An import could not go on."""
+
+    status = 503
+    kind = "import-cut-off"
+    title = "Cut off"
 
 
 def import_lines(
@@ -33,20 +44,11 @@ def import_lines(
     """Take in all `lines`; `index` of what is refused is the line's number, from 1.
 
     Cut off anywhere and begun again, it finds what is there already, and goes on. Who pays for a project is
-    as it was when the import began.
+    as it was when the import began. Raises ImportCutOff.
     """
     whole = Intake()
-    payers = read_payers(session)
-    numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
-    # While the database writes a part, the next one is read.
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(_read_part, numbered, payers)
-        for place in itertools.count():
-            part = following.result()
-            if part is None:
-                break
-            numbers, reading = part
-            following = reader.submit(_read_part, numbered, payers)
+    with closing(_read_ahead(_split(lines), read_payers(session))) as readings:
+        for place, (numbers, reading) in enumerate(readings):
             if place % _TOGETHER == 0:
                 begin_writing()  # which ends the transaction before
                 expect_many_rows(session)
@@ -59,21 +61,30 @@ def import_lines(
     return whole
 
 
-def _read_part(numbered: Iterator[tuple[int, str]], payers: Payers) -> tuple[list[int], Reading] | None:
-    """Numbers of the next lines, and what is in them; None: there are none any more."""
-    numbers: list[int] = []
-
-    def documents() -> Iterator[Any]:
-        for number, line in islice(numbered, _PART):
-            numbers.append(number)
-            yield _parse(line)
-
-    reading = read_documents(documents(), payers)
-    return (numbers, reading) if numbers else None
+def _split(lines: Iterable[str]) -> Iterator[Part]:
+    """Parts of the lines in which something stands."""
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    while part := list(islice(numbered, _PART)):
+        yield [number for number, _ in part], [line for _, line in part]
 
 
-def _parse(line: str) -> Any:
+def _read_ahead(parts: Iterator[Part], payers: Payers) -> Generator[tuple[list[int], Reading], None, None]:
+    """What is in the parts: where there are several, the next one is read while the database writes one."""
+    numbers, lines = next(parts, ([], []))
+    if len(lines) < _PART:
+        yield numbers, read_lines(lines, payers)
+        return
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return Unreadable(f"is no JSON: {error}")
+        with open_reader(payers) as reader:
+            reader.send(lines)
+            for following, lines in parts:
+                reading = reader.receive()
+                reader.send(lines)
+                yield numbers, reading
+                numbers = following
+            yield numbers, reader.receive()
+    except ReaderEnded as error:
+        raise ImportCutOff(
+            "The process that reads the records has ended: it was killed, or there was no memory."
+            " Import the file again; what was taken already is known, and the rest follows."
+        ) from error

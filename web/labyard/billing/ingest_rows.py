@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -11,17 +10,12 @@ from itertools import chain
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from ansible_collections.labyard.platform.plugins.module_utils._billing.usage import UsageRecord, show_moment
+from ansible_collections.labyard.platform.plugins.module_utils._billing.usage import show_moment
 from labyard.models import UsageRow
-from labyard.models.decimals import plain_text
 
-Row = tuple[UsageRecord, str]  # with its fingerprint
-Names = set[tuple[str, str]]  # source and key
+from .reading import Candidate, Name, Texts
 
-_COLUMNS = (
-    *("source", "key", "account", "resource", "unit", "quantity", "start", "end", "deployment"),
-    *("deployment_name", "plan", "shape", "project", "user", "details", "fingerprint", "received_at"),
-)
+_COLUMNS = (*Texts._fields, "received_at")
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 _MOMENTS = ("start", "end", "received_at")
 _TYPES = {"quantity": "numeric", "details": "json", **dict.fromkeys(_MOMENTS, "timestamptz")}
@@ -34,37 +28,39 @@ _INCOMING = (
 )
 _EMPTY = "TRUNCATE incoming_usage"
 _COPY = f"COPY incoming_usage ({_NAMES}) FROM STDIN"
+# What was there already is told, and not what is new: mostly it is nothing.
 _POSTGRESQL = text(
-    f"INSERT INTO usage_records ({_NAMES}) SELECT {_NAMES} FROM incoming_usage"  # noqa: S608 - our own columns
-    " ON CONFLICT DO NOTHING RETURNING source, key"
+    f"WITH new AS (INSERT INTO usage_records ({_NAMES}) SELECT {_NAMES} FROM incoming_usage"  # noqa: S608 - our own columns
+    " ON CONFLICT DO NOTHING RETURNING source, key)"
+    " SELECT source, key FROM incoming_usage EXCEPT ALL SELECT source, key FROM new"
 )
 _SQLITE_PARAMETERS = 32_766  # of one statement
 _SQLITE_ROWS = _SQLITE_PARAMETERS // len(_COLUMNS)
 
 
-def insert_rows(session: Session, rows: Sequence[Row], received_at: datetime) -> Names | None:
-    """Write those records whose source and key are new; which they were, None: all of them.
+def insert_rows(session: Session, candidates: Sequence[Candidate], received_at: datetime) -> set[Name]:
+    """Write those candidates whose source and key are new; the names of those that were there already.
 
     Waits for other writers of the same keys.
     """
     if session.get_bind().dialect.name == "postgresql":
-        return _insert_postgresql(session, rows, received_at)
-    return _insert_sqlite(session, rows, received_at)
+        return _insert_postgresql(session, candidates, received_at)
+    return _insert_sqlite(session, candidates, received_at)
 
 
-def _insert_sqlite(session: Session, rows: Sequence[Row], received_at: datetime) -> Names | None:
+def _insert_sqlite(session: Session, candidates: Sequence[Candidate], received_at: datetime) -> set[Name]:
     last = session.scalar(select(func.max(UsageRow.id))) or 0
-    moment = _sqlite_moment(received_at)
     connection, written = session.connection(), 0
-    for begin in range(0, len(rows), _SQLITE_ROWS):
-        part = rows[begin : begin + _SQLITE_ROWS]
-        values = chain.from_iterable(_values(record, mark, moment, _sqlite_moment) for record, mark in part)
+    now = show_moment(received_at)
+    for begin in range(0, len(candidates), _SQLITE_ROWS):
+        part = candidates[begin : begin + _SQLITE_ROWS]
+        values = chain.from_iterable(_sqlite_values(texts, now) for _, _, texts in part)
         written += connection.exec_driver_sql(_sqlite_statement(len(part)), tuple(values)).rowcount
-    if written == len(rows):
-        return None
+    if written == len(candidates):
+        return set()
     # Nobody else writes meanwhile, so what is beyond the last row is ours.
     new = select(UsageRow.source, UsageRow.key).where(UsageRow.id > last)
-    return {(source, key) for source, key in session.execute(new)}
+    return {one.name for one in candidates} - {(source, key) for source, key in session.execute(new)}
 
 
 @lru_cache(maxsize=4)
@@ -77,9 +73,9 @@ def _sqlite_statement(rows: int) -> str:
     )
 
 
-def _insert_postgresql(session: Session, rows: Sequence[Row], received_at: datetime) -> Names | None:
-    moment = show_moment(received_at)
-    lines = ("\t".join(_values(record, mark, moment, show_moment)) for record, mark in rows)
+def _insert_postgresql(session: Session, candidates: Sequence[Candidate], received_at: datetime) -> set[Name]:
+    now = show_moment(received_at)
+    lines = ("\t".join(_values(texts, now)) for _, _, texts in candidates)
     # No text of a record holds a tab or a line break; JSON writes them out.
     content = "\n".join(lines).replace("\\", "\\\\")
     connection = session.connection()
@@ -91,35 +87,21 @@ def _insert_postgresql(session: Session, rows: Sequence[Row], received_at: datet
             copy.write(content)
     finally:
         cursor.close()
-    written = session.execute(_POSTGRESQL).all()
-    return None if len(written) == len(rows) else {(source, key) for source, key in written}
+    return {(source, key) for source, key in session.execute(_POSTGRESQL)}
 
 
-def _values(
-    record: UsageRecord, mark: str, received_at: str, moment: Callable[[datetime], str]
-) -> tuple[str, ...]:
-    return (
-        record.source,
-        record.key,
-        record.account,
-        record.resource,
-        record.unit,
-        plain_text(record.quantity),
-        moment(record.start),
-        moment(record.end),
-        record.deployment,
-        record.deployment_name,
-        record.plan,
-        record.shape,
-        record.project,
-        record.user,
-        json.dumps(record.details) if record.details else "{}",
-        mark,
-        received_at,
-    )
+def _values(texts: Texts, now: str) -> tuple[str, ...]:
+    """What the columns get, in their order."""
+    return (*texts[:-2], texts.details or "{}", texts.fingerprint, now)
+
+
+def _sqlite_values(texts: Texts, now: str) -> tuple[str, ...]:
+    moments = _sqlite_moment(texts.start), _sqlite_moment(texts.end)
+    end = texts.details or "{}", texts.fingerprint, _sqlite_moment(now)
+    return (*texts[:6], *moments, *texts[8:-2], *end)
 
 
 @lru_cache(maxsize=8192)
-def _sqlite_moment(moment: datetime) -> str:
+def _sqlite_moment(moment: str) -> str:
     """A time in UTC as SQLAlchemy writes it there."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S.%f")

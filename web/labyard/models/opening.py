@@ -20,7 +20,7 @@ _KEEPALIVE = {"idle": 5, "interval": 3, "count": 3}
 _UNANSWERED = 15000  # milliseconds
 # Where many rows are written: KiB of pages that SQLite keeps at hand, and pages (of 4 KiB) in its log before
 # they are taken over into the file.
-_MANY_ROWS = {"cache_size": -65_536, "wal_autocheckpoint": 65_536}
+_MANY_ROWS = {"cache_size": -131_072, "wal_autocheckpoint": 65_536}
 _UNIQUE_VIOLATION = "23505"  # in PostgreSQL's table of error codes
 
 # What libpq is told, for the console's tables as for a queue in PostgreSQL.

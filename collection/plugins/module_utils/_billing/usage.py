@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -106,10 +106,10 @@ def show_record(record: UsageRecord) -> dict[str, Any]:
     return shown
 
 
-def fingerprint(record: UsageRecord) -> str:
-    """32 hexadecimal digits that differ if anything of two records differs but how a number is written."""
-    # No text of a record holds a line break, so lines tell the fields apart.
-    parts = (
+def show_texts(record: UsageRecord) -> tuple[str, ...]:
+    """All fields as texts, in their order: the same for records of which only the way that a number is
+    written differs; no details are an empty text."""
+    return (
         record.source,
         record.key,
         record.account,
@@ -126,7 +126,17 @@ def fingerprint(record: UsageRecord) -> str:
         record.user,
         _encode(dict(record.details)) if record.details else "",
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def fingerprint_texts(texts: Sequence[str]) -> str:
+    """32 hexadecimal digits that differ if any of these texts of a record does."""
+    # None of them holds a line break, so lines tell the fields apart.
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:32]
+
+
+def fingerprint(record: UsageRecord) -> str:
+    """32 hexadecimal digits that differ if anything of two records differs but how a number is written."""
+    return fingerprint_texts(show_texts(record))
 
 
 def read_moment(value: object, where: str) -> datetime:
@@ -209,4 +219,8 @@ def _read_details(value: object) -> dict[str, str]:
         raise UsageError("details: a mapping of text to text is needed")
     if len(json.dumps(dict(value))) > 2000:
         raise UsageError("details: at most 2000 characters in all")
+    try:
+        _encode(dict(value)).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("details: half of a character (a lone surrogate) is in them") from error
     return dict(value)
