@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.steps import arrive, choose, sign_in, write
 from tests.browser.test_costs_in_the_browser import bill
-from tests.conftest import RunningConsole, console_environment, free_port, is_ready, wait_until, write_plans
+from tests.conftest import RunningConsole, console_environment, free_port, write_plans
+from tests.integration.site_console import started
 from tests.services.stripe_server import StripeServer
 from tests.unit.billing_console.money_factories import write_secrets
 
@@ -24,14 +26,8 @@ def paying_console(tmp_path: Path) -> Iterator[RunningConsole]:
     settings = write_secrets(tmp_path / "secrets", server)
     made = RunningConsole(url, tmp_path, console_environment(tmp_path, LABYARD_PUBLIC_URL=url, **settings))
     server.serve_pages(lambda body, signature: tell(url, body, signature))
-    made.set_up(write_plans(tmp_path))
-    made.start("web", "worker")
-    try:
-        wait_until(lambda: is_ready(made), 60, f"{url}/readyz: {made.log('web')[-2000:]}")
+    with closing(server), started(made, write_plans(tmp_path)):
         yield made
-    finally:
-        made.stop(*list(made.processes))
-        server.close()
 
 
 def tell(url: str, body: bytes, signature: str) -> None:

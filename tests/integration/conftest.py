@@ -8,8 +8,8 @@ import docker
 import pytest
 import yaml
 
-from tests.conftest import RunningConsole, console_environment, free_port, is_ready, wait_until
-from tests.integration.site_console import running_console
+from tests.conftest import RunningConsole, console_environment, free_port
+from tests.integration.site_console import running_console, started
 from tests.integration.stack_helpers import ensure_image, stack_names
 from tests.services.cheap_collection import NAME, write_collection
 from tests.services.databases import database_of_its_own
@@ -35,13 +35,8 @@ def cheap_console(
     settings = {**cheap_console_database, "ANSIBLE_CONFIG": str(write_collection(home))}
     made = RunningConsole(url, home, console_environment(home, **settings))
     (home / "plans.yml").write_text(yaml.safe_dump([{"name": CHEAP_PLAN, "configuration": NAME}]))
-    made.set_up(home / "plans.yml")
-    made.start("web", "worker")
-    try:
-        wait_until(lambda: is_ready(made), 120, f"{url}/readyz: {made.log('web')[-2000:]}")
+    with started(made, home / "plans.yml", patience=120):
         yield made
-    finally:
-        made.stop(*list(made.processes))
 
 
 @pytest.fixture(scope="session")

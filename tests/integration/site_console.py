@@ -24,11 +24,21 @@ def running_console(home: Path, engine: docker.DockerClient, **settings: str) ->
     """Web and worker with the environment variables `settings`, and the plan of the tests."""
     url = f"http://127.0.0.1:{free_port()}"
     console = RunningConsole(url, home, console_environment(home, **settings))
-    console.set_up(write_plans(home))
+    with started(console, write_plans(home)):
+        try:
+            yield console
+        finally:
+            console.stop(*list(console.processes))
+            remove_deployments_of(console, engine)
+
+
+@contextmanager
+def started(console: RunningConsole, plans: Path, patience: float = 60) -> Iterator[None]:
+    """Web and worker of `console`, ready within `patience` seconds, with the plans of that file."""
+    console.set_up(plans)
     console.start("web", "worker")
     try:
-        wait_until(lambda: is_ready(console), 60, f"{url}/readyz")
-        yield console
+        wait_until(lambda: is_ready(console), patience, f"{console.url}/readyz")
+        yield
     finally:
         console.stop(*list(console.processes))
-        remove_deployments_of(console, engine)

@@ -24,6 +24,7 @@ from labyard.settings import Settings, read_settings
 from tests.services.cheap_passwords import make_passwords_cheap
 
 PASSWORD = "correct horse battery"
+Key = dict[str, str]  # headers with which a request is somebody's
 
 
 class Visitor(FlaskClient):
@@ -78,12 +79,24 @@ def make_person(username: str = "ada", *, is_admin: bool = False) -> User:
     return person
 
 
-def key_of(person: User) -> dict[str, str]:
+def key_of(person: User) -> Key:
     """Headers with a new key of `person`."""
     begin_writing()
     key = create_key(session(), person, "test")
     session().commit()
     return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def ada(app: APIFlask) -> Key:
+    """What a request of ada's carries."""
+    return key_of(make_person("ada"))
+
+
+@pytest.fixture
+def admin(app: APIFlask) -> Key:
+    """What a request of the admin root carries."""
+    return key_of(make_person("root", is_admin=True))
 
 
 def end_command(command: Command, state: State = State.COMPLETED) -> None:

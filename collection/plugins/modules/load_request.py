@@ -63,10 +63,16 @@ EXAMPLES = r"""
   args: "{{ labyard_loaded.variables }}"
   no_log: true
 
+# What runs says by its labels whose it is and which shape it has, for the bill.
 - name: Run the phase
-  ansible.builtin.include_role:
-    name: "{{ labyard_configuration }}"
-    tasks_from: "{{ labyard_phase }}"
+  module_defaults:
+    labyard.platform.swarm_stack:
+      container_labels: "{{ labyard_deployment.container_labels }}"
+  block:
+    - name: Run the phase
+      ansible.builtin.include_role:
+        name: "{{ labyard_configuration }}"
+        tasks_from: "{{ labyard_phase }}"
 """
 
 RETURN = r"""
@@ -74,7 +80,8 @@ variables:
   description:
     - One variable for each option that was given or that the plan fixes, by the name of the role's option.
     - C(labyard_configuration), C(labyard_phase), and C(labyard_given), the list of these options.
-    - C(labyard_deployment) with id, name, plan, project, owner, stack (its name on the swarm) and labels.
+    - C(labyard_deployment) with id, name, plan, project, owner, stack (its name on the swarm), labels, and
+      container_labels for what runs.
     - C(labyard_steps_done), the names of the steps that an earlier run completed; a task skips itself with
       C(when).
     - C(labyard_secret_files), the path of the file of each secret. Secrets themselves are never variables.

@@ -124,6 +124,12 @@ options:
       - Labels to put on every service, network, volume, secret and config of the stack.
     type: dict
     default: {}
+  container_labels:
+    description:
+      - Labels to put on the containers of every service, beside those that O(compose) gives them.
+      - They tell what a task was, when its service is another by now or is gone. A change starts new tasks.
+    type: dict
+    default: {}
   endpoint_mode_default:
     description:
       - Endpoint mode of services that name none in C(deploy.endpoint_mode).
@@ -460,6 +466,7 @@ def argument_spec() -> dict[str, Any]:
         "profiles": {"type": "list", "elements": "str", "default": []},
         "unsupported": {"type": "str", "choices": ["warn", "error"], "default": "warn"},
         "labels": {"type": "dict", "default": {}},
+        "container_labels": {"type": "dict", "default": {}},
         "endpoint_mode_default": {"type": "str", "choices": ["vip", "dnsrr", "none"], "default": "none"},
         "keep_replicas": {"type": "bool", "default": False},
         "recreate_networks": {"type": "bool", "default": False},
@@ -529,10 +536,15 @@ def run(options: dict[str, Any], check_mode: bool) -> Outcome:
 
 def _load(options: Mapping[str, Any]) -> tuple[DesiredStack, list[str]]:
     """The stack that the compose documents describe, and warnings."""
-    labels = {key: "" if value is None else str(value) for key, value in options["labels"].items()}
+    naming = Naming(
+        options["name"],
+        _texts(options["labels"]),
+        options["endpoint_mode_default"].replace("none", ""),
+        _texts(options["container_labels"]),
+    )
     return load_stack(
         options["compose"],
-        Naming(options["name"], labels, options["endpoint_mode_default"].replace("none", "")),
+        naming,
         variables=os.environ if options["interpolate"] else None,
         folder=options["project_directory"],
         dotenv=options["dotenv"],
@@ -540,6 +552,10 @@ def _load(options: Mapping[str, Any]) -> tuple[DesiredStack, list[str]]:
         unsupported=options["unsupported"],
         templates=options["templates"],
     )
+
+
+def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
+    return {key: "" if value is None else str(value) for key, value in labels.items()}
 
 
 def answer(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:

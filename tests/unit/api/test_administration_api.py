@@ -16,19 +16,9 @@ from labyard.clock import utc_now
 from labyard.context import session
 from labyard.models import AuditEntry, Command, State, User
 from labyard.models.base import begin_writing
-from tests.unit.conftest import PASSWORD, end_command, issue, key_of, make_person
+from tests.unit.conftest import PASSWORD, end_command, issue, make_person
 
 NEW = {"username": "bob", "password": "a long password"}
-
-
-@pytest.fixture
-def admin(app: Any) -> dict[str, str]:
-    return key_of(make_person("root", is_admin=True))
-
-
-@pytest.fixture
-def ada(app: Any) -> dict[str, str]:
-    return key_of(make_person("ada"))
 
 
 def test_person_is_made_changed_and_disabled(client: FlaskClient, admin: dict[str, str]) -> None:

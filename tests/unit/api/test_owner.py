@@ -11,19 +11,7 @@ from sqlalchemy import select
 from labyard.context import session
 from labyard.models import AuditEntry, Deployment, User
 from labyard.models.base import begin_writing
-from tests.unit.conftest import issue, key_of, make_person
-
-Key = dict[str, str]
-
-
-@pytest.fixture
-def ada(app: Any) -> Key:
-    return key_of(make_person("ada"))
-
-
-@pytest.fixture
-def admin(app: Any) -> Key:
-    return key_of(make_person("root", is_admin=True))
+from tests.unit.conftest import Key, issue
 
 
 def test_install_for_somebody_is_theirs_and_the_trail_says_who_asked(

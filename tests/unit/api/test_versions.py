@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from flask.testing import FlaskClient
 
 from labyard.context import session
 from labyard.models import Command, Deployment, State
 from labyard.models.base import begin_writing
-from tests.unit.conftest import end_command, issue, key_of, make_person
+from tests.unit.conftest import end_command, issue, make_person
 
 PLAN = {"configuration": "labyard.platform.notebook", "title": "Small", "fixed": {"cpu_limit": 0.5}}
-
-
-@pytest.fixture
-def admin(app: Any) -> dict[str, str]:
-    return key_of(make_person("root", is_admin=True))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +24,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._billing.beats im
 from ansible_collections.labyard.platform.plugins.module_utils._billing.owners import Selection
 from ansible_collections.labyard.platform.plugins.module_utils._billing.tariff import read_tariff
 from labyard import worker
+from labyard.billing.hub_claims import HubTaken
 from labyard.billing.ingest import take_records
 from labyard.billing.meter_records import pending_records
 from labyard.billing.meter_runs import begin_meter_run, read_metering
@@ -31,7 +33,8 @@ from labyard.billing.prices import PriceList
 from labyard.catalog.plans import configuration_of, spec_of
 from labyard.clock import utc_now
 from labyard.context import context, session
-from labyard.models import Command, Meter, MeterRun, NodeCapacity, State, UsageRow, installation_id
+from labyard.errors import Unavailable
+from labyard.models import Command, Meter, MeterRun, NodeCapacity, State, UsageRow, db, installation_id
 from labyard.models.base import begin_writing
 from labyard.runs.folder import prepare_folder
 from labyard.runs.process import RunProcess
@@ -129,12 +132,18 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, keep_runs=3)
 
 
-def look(play: Play, moment: datetime = NOON, **changes: Any) -> bool:
+def look(
+    play: Play,
+    moment: datetime = NOON,
+    claim: Callable[[Settings, str], Any] = lambda _settings, _console: False,
+    **changes: Any,
+) -> bool:
     """One turn of a worker at `moment`."""
     chosen = replace(context().settings, **changes)
     return meter_usage(
-        session(), begin_writing, chosen, "here:1", take_records, clock=lambda: moment, start=play
-    )
+        session(), begin_writing, chosen, "here:1", take_records,
+        clock=lambda: moment, start=play, claim=claim,
+    )  # fmt: skip
 
 
 def runs() -> list[MeterRun]:
@@ -206,6 +215,30 @@ def test_meter_when_consoles_and_hubs_share_a_swarm_then_each_meters_its_own_onc
     hour = timedelta(hours=1)
     assert metered(NOON + hour, **{**hub, "hub_stack": ""}) == [True, False, False, False], "another bills it"
     assert metered(NOON + 2 * hour) == [True, False, False, False]
+
+
+def test_meter_when_another_console_bills_the_hub_then_meters_its_own_and_says_so(app: APIFlask) -> None:
+    play, console = Play([record()]), installation_id(session())
+
+    def refuse(settings: Settings, asking: str) -> None:
+        assert (settings.hub_stack, asking) == ("lab-hub", console)
+        assert not db.session().in_transaction()
+        raise HubTaken("https://there.example bills it.")
+
+    make_person()
+    assert look(play, claim=refuse, hub_url="https://hub.example.org", hub_stack="lab-hub")
+    assert play.requests[0]["labels"] == [f"labyard.console={console}"]
+    (run,) = runs()
+    assert (run.good, run.taken, run.message) == (True, 1, "https://there.example bills it.")
+
+
+def test_meter_when_the_engine_cannot_say_who_bills_the_hub_then_the_look_fails(app: APIFlask) -> None:
+    def silent(_settings: Settings, _console: str) -> None:
+        raise Unavailable("The Docker Engine does not answer.")
+
+    assert look(Play(), claim=silent, hub_url="https://hub.example.org", hub_stack="lab-hub")
+    (run,) = runs()
+    assert (run.good, run.message) == (False, "The Docker Engine does not answer.")
 
 
 def test_meter_when_a_look_fails_then_the_beats_stay_and_admins_see_why(app: APIFlask) -> None:

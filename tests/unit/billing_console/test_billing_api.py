@@ -15,20 +15,9 @@ from sqlalchemy import select
 from labyard.context import session
 from labyard.models import AuditEntry
 from tests.billing_data import faults, hours, tariff, usage
-from tests.unit.conftest import key_of, make_person
+from tests.unit.conftest import Key, key_of, make_person
 
 API = "/api/v1"
-Key = dict[str, str]
-
-
-@pytest.fixture
-def ada(app: Any) -> Key:
-    return key_of(make_person("ada"))
-
-
-@pytest.fixture
-def admin(app: Any) -> Key:
-    return key_of(make_person("root", is_admin=True))
 
 
 def post(client: FlaskClient, key: Key, path: str, body: Any = None) -> Any:

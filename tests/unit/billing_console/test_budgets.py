@@ -29,11 +29,6 @@ def root(client: FlaskClient) -> dict[str, str]:
     return key_of(make_person("root", is_admin=True))
 
 
-@pytest.fixture
-def ada(client: FlaskClient) -> dict[str, str]:
-    return key_of(make_person("ada"))
-
-
 def set_budget(
     client: FlaskClient, root: dict[str, str], measure: str, limit: str, action: str, **more: Any
 ) -> str:

@@ -21,7 +21,7 @@ from labyard.billing.spending import Who
 from labyard.context import session
 from labyard.models import AuditEntry, ImportedCost, ImportedDay, Invoice
 from tests.billing_data import JANUARY, add_standard_tariff, bill, by_number, faults, hours, take, write
-from tests.unit.conftest import key_of, make_person
+from tests.unit.conftest import Key, key_of, make_person
 
 API = "/api/v1"
 MAPPING = {
@@ -43,17 +43,6 @@ LINES = (
     "2026-01-11,-0.05,3,bob,default,,Box\n"
     "2026-02-01,7,4,ada,other,,Box\n"
 )
-Key = dict[str, str]
-
-
-@pytest.fixture
-def ada(app: Any) -> Key:
-    return key_of(make_person("ada"))
-
-
-@pytest.fixture
-def admin(app: Any) -> Key:
-    return key_of(make_person("root", is_admin=True))
 
 
 def send(client: FlaskClient, key: Key, text: str = HEADER + LINES, **changes: Any) -> Any:

@@ -34,6 +34,13 @@ class FakeEngine:
         shown["ServiceStatus"] = {"DesiredTasks": 1, "RunningTasks": running}
         self.objects[kind, name] = shown
 
+    def create_config(self, name: str, data: bytes, labels: dict[str, str]) -> dict[str, Any]:
+        if ("config", name) in self.objects:
+            raise APIError("conflict", response=_conflict(), explanation=f"{name} is there already")
+        self.objects["config", name] = {"ID": name, "Name": name, "Labels": labels}
+        self.objects["config", name]["Spec"] = {"Name": name, "Labels": labels}
+        return {"ID": name}
+
     def names(self, kind: str) -> list[str]:
         """What is there of that kind."""
         return sorted(name for found, name in self.objects if found == kind)
@@ -82,8 +89,10 @@ class FakeEngine:
 
     def _list(self, kind: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         self.calls[kind] += 1
-        name, _, value = filters["label"].partition("=")
         found = [about for (of, _), about in self.objects.items() if of == kind]
+        if "name" in filters:
+            return [about for about in found if about["Name"].startswith(filters["name"])]
+        name, _, value = filters["label"].partition("=")
         return [a for a in found if name in a["Labels"] and value in ("", a["Labels"][name])]
 
     def _find(self, kind: str, ident: str) -> dict[str, Any]:
@@ -94,7 +103,11 @@ class FakeEngine:
     def _remove(self, kind: str, ident: str) -> None:
         self._find(kind, ident)
         if ident in self.in_use:
-            answer = Response()
-            answer.status_code = 409
-            raise APIError("conflict", response=answer, explanation=f"{ident} is in use")
+            raise APIError("conflict", response=_conflict(), explanation=f"{ident} is in use")
         del self.objects[kind, ident]
+
+
+def _conflict() -> Response:
+    answer = Response()
+    answer.status_code = 409
+    return answer

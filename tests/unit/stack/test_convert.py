@@ -274,6 +274,17 @@ def test_ignored_keys_then_warning_with_path() -> None:
     ]
 
 
+def test_container_labels_when_given_then_all_containers_have_them_beside_their_own() -> None:
+    source = {
+        "services": {"web": {"image": "app:1", "labels": {"a": "own", "shape": "own"}}, "db": {"image": "db"}}
+    }
+    stack, _ = load_stack([source], Naming("s", container_labels={"shape": "{{small}}"}), variables=None)
+    seen = {name: spec["TaskTemplate"]["ContainerSpec"]["Labels"] for name, spec in stack.services.items()}
+    stamp = {"com.docker.stack.namespace": "s", "shape": "{{small}}"}
+    assert seen == {"s_web": {"a": "own", **stamp}, "s_db": stamp}
+    assert all("shape" not in spec["Labels"] for spec in stack.services.values())
+
+
 def test_several_documents_then_later_ones_win() -> None:
     base = {
         "services": {

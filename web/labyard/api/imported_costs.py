@@ -10,18 +10,15 @@ from flask import Response
 from ansible_collections.labyard.platform.plugins.module_utils._billing.cost_lines import split_lines
 from ansible_collections.labyard.platform.plugins.module_utils._billing.cost_mapping import read_mapping
 from ansible_collections.labyard.platform.plugins.module_utils._billing.errors import BillingError
-from labyard.accounts.audit import record_action
 from labyard.billing.imported_costs import take_report
 from labyard.billing.imported_lists import imported_lines, select_imported, show_imported, sum_imported
 from labyard.context import session
 from labyard.errors import InvalidInput
 from labyard.models import ImportedCost
 from labyard.security import require_person
-from labyard.web_requests import commit_request, remote_address
 
 from . import blueprint
 from .admins import require_admin
-from .answers import answer
 from .paging import Listing, answer_page, whole_list
 from .schemas.billing import IntakeOut
 from .schemas.imported_costs import (
@@ -33,7 +30,7 @@ from .schemas.imported_costs import (
     ImportedSumQuery,
 )
 from .schemas.lists import list_of, query_of
-from .usage import show_intake, streamed_lines
+from .usage import answer_intake, streamed_lines
 
 _IMPORTED = Listing("imported_costs", ImportedCost.id, {"day": ImportedCost.day}, "-day")
 _EXAMPLE = {
@@ -70,11 +67,8 @@ def take_imported_costs(document: dict[str, Any]) -> Response:
         intake = take_report(session(), document["source"], lines, mapping)
     except BillingError as error:
         raise InvalidInput("No line was taken in.", {"mapping": str(error)}) from error
-    if intake.taken:
-        about = {"source": document["source"], "lines": str(intake.taken)}
-        record_action(session(), admin.username, "costs imported", remote_address(), **about)
-    commit_request()
-    return answer(show_intake(intake))
+    about = {"source": document["source"], "lines": str(intake.taken)}
+    return answer_intake(intake, admin, "costs imported", **about)
 
 
 @blueprint.get("/imported-costs/summary")

@@ -12,7 +12,7 @@ from labyard.billing.exports import KINDS, OF_ADMINS, usage_lines
 from labyard.billing.ingest import Intake, take_records
 from labyard.billing.looking import select_usage, sum_usage
 from labyard.context import context, session
-from labyard.models import UsageRow
+from labyard.models import UsageRow, User
 from labyard.security import require_person
 from labyard.views import show_time
 from labyard.web_requests import commit_request, remote_address
@@ -60,12 +60,7 @@ def list_usage(query: dict[str, Any]) -> Response:
 def take_usage(document: dict[str, Any]) -> Response:
     admin = require_admin()
     intake = take_records(session(), document["records"])
-    if intake.taken:
-        record_action(
-            session(), admin.username, "usage taken in", remote_address(), records=str(intake.taken)
-        )
-    commit_request()
-    return answer(show_intake(intake))
+    return answer_intake(intake, admin, "usage taken in", records=str(intake.taken))
 
 
 @blueprint.get("/usage/summary")
@@ -99,10 +94,14 @@ def show_usage(rows: Sequence[UsageRow]) -> list[dict[str, Any]]:
     return [_show(row) for row in rows]
 
 
-def show_intake(intake: Intake) -> dict[str, Any]:
-    """What became of records."""
+def answer_intake(intake: Intake, admin: User, action: str, **about: str) -> Response:
+    """Commit what was taken in, on the trail as `action`, and tell what became of each record or line."""
+    if intake.taken:
+        record_action(session(), admin.username, action, remote_address(), **about)
+    commit_request()
     refused = [{"index": r.index, "error": r.error, "conflict": r.conflict} for r in intake.refused]
-    return {"taken": intake.taken, "known": intake.known, "late": intake.late, "refused": refused}
+    shown = {"taken": intake.taken, "known": intake.known, "late": intake.late, "refused": refused}
+    return answer(shown)
 
 
 def _show(row: UsageRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._billing.policies
 from ansible_collections.labyard.platform.plugins.module_utils._billing.usage import read_moment, show_moment
 from labyard.artifacts.outcome import read_outcome
 from labyard.clock import Clock, utc_now
+from labyard.errors import Unavailable
 from labyard.models import installation_id
 from labyard.runs.folder import artifacts_of, forget_secrets, play_environment, prepare_own_play
 from labyard.runs.process import end_leftovers, start_process
@@ -29,6 +30,7 @@ from labyard.runs.supervise import supervise_run
 from labyard.settings import Settings
 
 from .capacity import note_capacities
+from .hub_claims import HubTaken, bills_a_hub, claim_own_hub
 from .meter_records import complete_records
 from .meter_runs import LONGEST, begin_meter_run, hold_meter_run, the_meter
 
@@ -86,26 +88,30 @@ def meter_usage(
     *,
     clock: Clock = utc_now,
     start: Callable[..., Any] = start_process,
+    claim: Callable[[Settings, str], Any] = claim_own_hub,
 ) -> bool:
     """Look at what the swarm uses if that is due, and take the records in; whether it was done, well or not.
 
-    No transaction is open while the play runs. `take` takes records in, as `ingest.take_records` does.
+    No transaction is open while the play runs. `take` takes records in, as `ingest.take_records` does. A hub
+    that another console has claimed is left out, and the run says so.
     """
     begin_writing()
     run = begin_meter_run(session, settings.usage_interval, worker, clock)
     if run is None:
         session.commit()
         return False
-    run_id, with_volumes = run.id, _volumes_are_due(session, clock)
-    request = _request(session, settings, clock, with_volumes)
+    run_id, with_volumes, console = run.id, _volumes_are_due(session, clock), installation_id(session)
+    request = _request(session, settings, console, clock, with_volumes)
     session.commit()
     folder = settings.meter_runs / str(run_id)
     try:
-        look = _play(folder, request, settings, start)
+        labels, refused = _hub_labels(settings, console, claim)
+        request["usage"]["labels"] += labels
+        look = _play(folder, request, settings, start, refused)
         policy = read_policies(request["usage"]["policy"], None).default
         patience = timedelta(milliseconds=policy.patience)
         _take_in(session, begin_writing, run_id, look, take, clock, patience, volumes=with_volumes)
-    except (MeterFailed, OSError) as error:
+    except (MeterFailed, OSError, Unavailable) as error:
         session.rollback()
         log.warning("what the swarm uses was not metered: %s", error)
         begin_writing()
@@ -124,14 +130,29 @@ def _volumes_are_due(session: Session, clock: Clock) -> bool:
     return measured is None or clock() - measured >= _VOLUMES_EVERY
 
 
-def _request(session: Session, settings: Settings, clock: Clock, with_volumes: bool) -> dict[str, Any]:
+def _hub_labels(
+    settings: Settings, console: str, claim: Callable[[Settings, str], Any]
+) -> tuple[list[str], str]:
+    """The hub's label, if it is billed here, and why it is not; raises Unavailable."""
+    if not bills_a_hub(settings):
+        return [], ""
+    try:
+        claim(settings, console)
+    except HubTaken as error:
+        log.warning("%s", error)
+        return [], str(error)
+    return [f"labyard.hub={settings.hub_stack}"], ""
+
+
+def _request(
+    session: Session, settings: Settings, console: str, clock: Clock, with_volumes: bool
+) -> dict[str, Any]:
     """What the play is to do, as data: what people named never becomes a variable that is a template."""
     meter = the_meter(session, clock)
-    # Other consoles and their hubs may be on the same swarm, and have bills of their own.
-    hub = [f"labyard.hub={settings.hub_stack}"] if settings.hub_url and settings.hub_stack else []
     return {
         "usage": {
-            "labels": [f"labyard.console={installation_id(session)}", *hub],
+            # Other consoles and their hubs may be on the same swarm, and have bills of their own.
+            "labels": [f"labyard.console={console}"],
             "new_selection": "go_on",  # a console may be given a hub, or another one
             "beats": meter.beats,
             "since": show_moment(meter.since),
@@ -143,8 +164,10 @@ def _request(session: Session, settings: Settings, clock: Clock, with_volumes: b
     }
 
 
-def _play(folder: Path, request: Mapping[str, Any], settings: Settings, start: Callable[..., Any]) -> Look:
-    """Run the play; raises MeterFailed, OSError."""
+def _play(
+    folder: Path, request: Mapping[str, Any], settings: Settings, start: Callable[..., Any], refused: str
+) -> Look:
+    """Run the play; `refused` is noted as well. Raises MeterFailed, OSError."""
     shutil.rmtree(folder, ignore_errors=True)
     prepare_own_play(folder, _PLAYBOOK, request, settings)
     process, child = start(folder, play_environment(settings))
@@ -158,7 +181,8 @@ def _play(folder: Path, request: Mapping[str, Any], settings: Settings, start: C
     if not outcome.succeeded:
         step = f"{outcome.failed_task}: " if outcome.failed_task else ""
         raise MeterFailed(f"{step}{outcome.error}")
-    return _read_look(folder / _ANSWER)
+    look = _read_look(folder / _ANSWER)
+    return replace(look, notes=f"{refused} {look.notes}".strip())
 
 
 def _read_look(path: Path) -> Look:

@@ -287,3 +287,17 @@ def _draw_verified(document: Mapping[str, Any]) -> RenderableType:
         return output.table(("WHERE", "FAULT"), [(f["name"], f["fault"]) for f in document["faults"]])
     words = f"{document['documents']} documents and {document['records']} usage records"
     return output.plain(f"All is well: {words}, of which {document['billed']} are billed.")
+
+
+@billing.command("claim-hub")
+def claim_hub_command() -> None:
+    """Be the one console that bills the hub of LABYARD_HUB_STACK; a worker does so at each look, too."""
+    from labyard.billing.hub_claims import claim_own_hub
+    from labyard.context import context
+    from labyard.models import installation_id
+
+    with looking() as session:
+        console, settings = installation_id(session), context().settings
+        session.rollback()
+        changed = claim_own_hub(settings, console)
+    click.echo(f"changed: the hub {settings.hub_stack} is billed here" if changed else "unchanged")

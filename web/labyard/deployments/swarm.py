@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import docker
@@ -38,6 +39,15 @@ class SwarmObject:
     name: str
     deployment_id: str
     stack: str
+
+
+@dataclass(frozen=True)
+class StoredConfig:
+    """A config of the swarm; what it holds is not read."""
+
+    id: str
+    name: str
+    labels: dict[str, str]
 
 
 class _Client(docker.APIClient):
@@ -137,6 +147,37 @@ def has_volume(client: docker.APIClient, name: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def has_services(client: docker.APIClient, *labels: str) -> bool:
+    """Whether a service of the swarm has one of `labels`, each `name=value`."""
+    return any(client.services(filters={"label": label}) for label in labels)
+
+
+def create_config(client: docker.APIClient, name: str, labels: dict[str, str], text: str) -> bool:
+    """Make a config; False if there is one of that name: of all who try, one alone gets True."""
+    try:
+        client.create_config(name, text.encode(), labels)
+    except APIError as error:
+        if error.status_code == HTTPStatus.CONFLICT:
+            return False
+        raise
+    return True
+
+
+def read_config(client: docker.APIClient, name: str) -> StoredConfig | None:
+    """The config of exactly that name, or None."""
+    # The engine's filter finds names that begin with it, too.
+    for found in client.configs(filters={"name": name}):
+        if found["Spec"]["Name"] == name:
+            return StoredConfig(found["ID"], name, found["Spec"].get("Labels") or {})
+    return None
+
+
+def remove_config(client: docker.APIClient, ident: str) -> None:
+    """Remove a config; one that is gone already is no error."""
+    with suppress(NotFound):
+        client.remove_config(ident)
 
 
 def read_logs(client: docker.APIClient, deployment_id: str, lines: int) -> list[dict[str, str]]:

@@ -59,7 +59,11 @@ def convert_container(
     add, drop = _capabilities(service)
     check = service.get("healthcheck", {})
     parts = {
-        "Labels": {**service.get("labels", {}), "com.docker.stack.namespace": naming.stack},
+        "Labels": {
+            **service.get("labels", {}),
+            **naming.container_labels,
+            "com.docker.stack.namespace": naming.stack,
+        },
         "Env": sorted(
             name if value is None else f"{name}={value}"
             for name, value in service.get("environment", {}).items()

@@ -34,6 +34,7 @@ class Naming:
     stack: str
     labels: Mapping[str, str] = field(default_factory=dict)
     endpoint_mode: str = ""  # for services that name none; empty: the engine's own default
+    container_labels: Mapping[str, str] = field(default_factory=dict)
 
     def scoped(self, key: str, entry: Mapping[str, Any] | None = None) -> str:
         """The name on the swarm of an entry of the document."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Dict, Email, Integer, List, Nested, String
-from apiflask.validators import Length, OneOf, Range
+from apiflask.fields import Dict, Email, List, Nested, String
+from apiflask.validators import Length, OneOf
 from marshmallow import ValidationError
 
 from ansible_collections.labyard.platform.plugins.module_utils._billing.errors import BillingError
@@ -28,7 +28,7 @@ from .fields import (
     text_out,
     time_out,
 )
-from .lists import created_between
+from .lists import created_between, export_query, sums_query
 
 ACCOUNT_NAME = "[A-Za-z0-9][A-Za-z0-9:._@-]{0,63}"
 INVOICE_NAME = "[A-Za-z0-9][A-Za-z0-9-]{0,31}"
@@ -126,11 +126,7 @@ class IntakeOut(Schema):
     refused = List(Nested(RefusedRecord), required=True)
 
 
-class SummaryQuery(Schema.from_dict({**USAGE_FILTERS}, name="SummaryFilters")):  # type: ignore[misc]
-    """What is summed up, and by what."""
-
-    by = String(load_default="deployment", validate=OneOf(GROUPS))
-    limit = Integer(load_default=1000, validate=Range(1, 10000), metadata={"description": "rows at most"})
+SummaryQuery = sums_query("SummaryQuery", USAGE_FILTERS, GROUPS, "deployment")
 
 
 class SumOut(Schema):
@@ -143,11 +139,8 @@ class SumOut(Schema):
     records = number_out()
 
 
-class ExportQuery(Schema.from_dict({**USAGE_FILTERS}, name="ExportFilters")):  # type: ignore[misc]
-    """What is written, and how."""
-
-    format = String(load_default="csv", validate=OneOf(USAGE_FORMATS))
-    site = short(64, metadata={"description": "for APEL: the site's name"})
+_SITE = short(64, metadata={"description": "for APEL: the site's name"})
+ExportQuery = export_query("ExportQuery", USAGE_FILTERS, USAGE_FORMATS, site=_SITE)
 
 
 class AccountOut(Schema):
@@ -252,10 +245,7 @@ INVOICE_FILTERS = {
 }
 
 
-class InvoiceExportQuery(Schema.from_dict({**INVOICE_FILTERS}, name="InvoiceExportFilters")):  # type: ignore[misc]
-    """Which invoices are written, and how."""
-
-    format = String(load_default="csv", validate=OneOf(INVOICE_FORMATS))
+InvoiceExportQuery = export_query("InvoiceExportQuery", INVOICE_FILTERS, INVOICE_FORMATS)
 
 
 class DraftIn(Schema):

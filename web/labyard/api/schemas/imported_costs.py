@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Dict, Integer, String
-from apiflask.validators import Length, OneOf, Range
+from apiflask.fields import Dict, String
+from apiflask.validators import Length
 
 from labyard.billing.imported_costs import SOURCE
 from labyard.billing.imported_lists import FORMATS, GROUPS
 
 from .billing import ACCOUNT_NAME
 from .fields import USERNAME, Day, day_out, named, number_out, object_out, short, text_out, time_out
+from .lists import export_query, sums_query
 
 
 class ImportedCostOut(Schema):
@@ -54,11 +55,7 @@ class ImportedCostsIn(Schema):
     csv = String(required=True, validate=Length(1, 1_000_000))
 
 
-class ImportedSumQuery(Schema.from_dict({**FILTERS}, name="ImportedSumFilters")):  # type: ignore[misc]
-    """What is summed up, and by what."""
-
-    by = String(load_default="day", validate=OneOf(GROUPS))
-    limit = Integer(load_default=1000, validate=Range(1, 10000), metadata={"description": "rows at most"})
+ImportedSumQuery = sums_query("ImportedSumQuery", FILTERS, GROUPS, "day")
 
 
 class ImportedSumOut(Schema):
@@ -70,7 +67,4 @@ class ImportedSumOut(Schema):
     lines = number_out("of reports")
 
 
-class ImportedExportQuery(Schema.from_dict({**FILTERS}, name="ImportedExportFilters")):  # type: ignore[misc]
-    """What is written, and how."""
-
-    format = String(load_default="csv", validate=OneOf(FORMATS))
+ImportedExportQuery = export_query("ImportedExportQuery", FILTERS, FORMATS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -61,6 +61,32 @@ def query_of(listing: Listing, shown: type[Schema], filters: Mapping[str, Any] |
         "__doc__": "Which part of the list.",
     }
     return type(f"{listing.name.title().replace('_', '')}Query", (Schema,), fields)
+
+
+def sums_query(name: str, filters: Mapping[str, Any], groups: Sequence[str], by: str) -> type[Schema]:
+    """What is summed up and by which of `groups`; by `by`, if nothing is said."""
+    fields: dict[str, Any] = {
+        **filters,
+        "by": String(load_default=by, validate=OneOf(groups)),
+        "limit": Integer(
+            load_default=1000, validate=Range(1, 10000), metadata={"description": "rows at most"}
+        ),
+        "__doc__": "What is summed up, and by what.",
+    }
+    return type(name, (Schema,), fields)
+
+
+def export_query(
+    name: str, filters: Mapping[str, Any], formats: Sequence[str], **further: Any
+) -> type[Schema]:
+    """What is written in which of `formats`; in CSV, if nothing is said."""
+    fields: dict[str, Any] = {
+        **filters,
+        "format": String(load_default="csv", validate=OneOf(formats)),
+        **further,
+        "__doc__": "What is written, and how.",
+    }
+    return type(name, (Schema,), fields)
 
 
 def _default(listing: Listing) -> str:
