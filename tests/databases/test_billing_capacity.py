@@ -28,7 +28,7 @@ def node(name: str = "n1", cores: int = 4, gibibytes: int = 8, *, up: bool = Tru
         "name": f"host-{name}",
         "cpu": cores * 10**9,
         "memory": gibibytes * GIB,
-        "gpu": 0,
+        "gpu": 1,
         "up": up,
     }
 
@@ -60,9 +60,11 @@ def test_capacity_when_looks_see_the_same_then_one_interval_grows(console: APIFl
         for minutes in (0, 5, 10, 25):
             look(minutes, node(), node("n2", 2))
         assert spans() == [("n1", 4, 0, 25, True), ("n2", 2, 0, 25, True)]
-        assert hours() == NodeHours(Fraction(6 * 25, 60), Fraction(16 * 25, 60), 2, NOON)
+        assert hours() == NodeHours(
+            Fraction(6 * 25, 60), Fraction(16 * 25, 60), Fraction(2 * 25, 60), 2, NOON
+        )
         assert hours(20, 22).cpu == Fraction(6 * 2, 60), "what lies within counts"
-        assert hours(25, 600) == NodeHours(Fraction(0), Fraction(0), 0, NOON)
+        assert hours(25, 600) == NodeHours(Fraction(0), Fraction(0), Fraction(0), 0, NOON)
 
 
 def test_capacity_when_a_node_grows_then_counts_to_that_look_as_it_was(console: APIFlask) -> None:
@@ -110,7 +112,7 @@ def test_capacity_when_the_clock_goes_back_then_nothing_counts_twice(console: AP
 
 def test_capacity_when_nobody_has_looked_then_nothing_is_known(console: APIFlask) -> None:
     with console.app_context():
-        assert hours() == NodeHours(Fraction(0), Fraction(0), 0, None)
+        assert hours() == NodeHours(Fraction(0), Fraction(0), Fraction(0), 0, None)
 
 
 def test_capacity_when_a_node_would_be_open_twice_then_the_database_refuses(console: APIFlask) -> None:

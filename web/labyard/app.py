@@ -17,6 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from . import __version__, api, edge, pages
 from .context import Context
+from .launch_guard import LookFirst, start_anew
 from .models import db
 from .models.base import begin_writing, random_id
 from .models.opening import engine_options
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> APIFlask:
     app.extensions["labyard"] = Context(settings, Sealer(settings.key()), _notifier(settings))
     app.before_request(_open_request)
     app.teardown_request(_close_request)
+    app.register_error_handler(LookFirst, start_anew)
     install_security(app)
     api.register(app)
     csrf.exempt(api.blueprint)  # a bearer key is no cookie: no page of others can send it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, g, request
 
 from .context import context, session
+from .launch_guard import require_looked
 from .models import Command
 
 
@@ -13,7 +14,9 @@ def commit_request(*commands: Command) -> None:
 
     Everything is written now, so that a rule of the database speaks up here. The commit comes when
     the answer is made: what is answered under an Idempotency-Key is kept in the same transaction.
+    Raises LookFirst if the request launches something and money was not added up for its budgets yet.
     """
+    require_looked()
     session().flush()
     g.keep = True
     g.notify.extend(command.id for command in commands)

@@ -23,6 +23,7 @@ from .addresses import read_networks
 from .billing.budget_watch import watch_budgets
 from .billing.carrying_out import carry_out_orders
 from .billing.ingest import take_records
+from .billing.kept_spending import add_new
 from .billing.meter_runs import release_meter_runs
 from .billing.metering import meter_usage
 from .billing.paying import gateways_of
@@ -96,6 +97,7 @@ def run_worker(app: Flask, concurrency: int, finish_within: float = 0) -> None:
     _repeat(app, "notices", 2, deliver_notices)
     _repeat(app, "sources", 5, look_at_sources)
     _repeat(app, "budgets", _MINUTE, look_at_budgets)
+    _repeat(app, "spending", 5, sum_up_usage)
     if settings.payments is not None:
         _repeat(app, "payments", 2, look_at_payments)
     _repeat(app, "retention", _HOUR, tidy_up)
@@ -163,6 +165,11 @@ def deliver_notices() -> None:
 def look_at_budgets() -> None:
     """See which budgets are used up: who is told, and what is stopped."""
     watch_budgets(session(), begin_writing, context().sealer, context().notify)
+
+
+def sum_up_usage() -> None:
+    """Add new usage to the sums of what is spent: launches are checked by them."""
+    add_new(session(), begin_writing)
 
 
 def look_at_payments() -> None:

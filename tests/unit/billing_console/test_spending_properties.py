@@ -27,7 +27,7 @@ from ansible_collections.labyard.platform.plugins.module_utils._billing.tariff i
 from ansible_collections.labyard.platform.plugins.module_utils._billing.usage import UsageRecord, read_record
 from labyard.billing import kept_spending
 from labyard.billing.correcting import credit, make_void
-from labyard.billing.kept_spending import ENDLESS, keep_up
+from labyard.billing.kept_spending import ENDLESS, add_new, keep_up
 from labyard.billing.rated import line_of
 from labyard.billing.spending import Who, spent_in_all, spent_in_month
 from labyard.billing.tariffs import add_tariff, read_versions
@@ -56,7 +56,7 @@ in_database = settings(
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("use"), st.lists(usage("x"), min_size=1, max_size=4)),
-        st.tuples(st.sampled_from(["keep", "keep", "tariff"]), st.none()),
+        st.tuples(st.sampled_from(["keep", "add", "tariff"]), st.none()),
         st.tuples(st.just("bill"), st.sampled_from(MONTHS)),
         st.tuples(st.sampled_from(["void", "credit"]), st.integers(0, 5)),
     ),
@@ -68,6 +68,7 @@ steps = st.lists(
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_spending, "PART", 3)
+    monkeypatch.setattr(kept_spending, "LARGE_PART", 2)
 
 
 @dataclass
@@ -118,6 +119,7 @@ class World:
         jobs: dict[str, Callable[[], Any]] = {
             "use": lambda: self.use(about),
             "keep": lambda: keep_up(session(), begin_writing),
+            "add": lambda: add_new(session(), begin_writing),
             "tariff": lambda: write(self.add_version),
             "bill": lambda: [bill(account, str(about)) for account in self.accounts],
             "void": lambda: write(lambda: make_void(session(), self.invoices()[about], "t", lambda: LATER)),

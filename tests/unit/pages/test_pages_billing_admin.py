@@ -33,12 +33,12 @@ def root(make_person, sign_in):
     return sign_in(make_person("root", is_admin=True))
 
 
-def note_nodes(app, *times):
-    """A node of one core and no memory for each of `times`, from its first look to its last."""
+def note_nodes(app, *times, gpu=0):
+    """A node of one core, no memory and `gpu` GPUs for each of `times`, from its first look to its last."""
     with app.app_context():
         for number, (start, end) in enumerate(times):
             span = {"start": start.replace(tzinfo=UTC), "end": end.replace(tzinfo=UTC)}
-            db.session.add(NodeCapacity(node=f"n{number}", name="n", cpu=10**9, memory=0, gpu=0, **span))
+            db.session.add(NodeCapacity(node=f"n{number}", name="n", cpu=10**9, memory=0, gpu=gpu, **span))
         db.session.commit()
 
 
@@ -254,6 +254,25 @@ def test_allocation_when_nodes_lie_idle_then_it_is_shared_by_use_to_the_cent(app
     assert rows["Total"] == ["0.03 EUR", "7.41 EUR", "7.44 EUR"]
     two = table_of(root.get("/costs/allocation?period=2026-01&by=user").text, "What each user")
     assert two[1][0] == "maria"
+
+
+def test_allocation_when_nodes_have_gpus_then_shows_them_and_shares_what_lay_idle(app, root):
+    prices = [{"name": "gpus", "resource": "gpu", "model": "unit", "per": "gpu_hour", "price": "0.50"}]
+    make_tariff(app, prices=prices)
+    note_nodes(app, (datetime(2025, 12, 31), datetime(2026, 1, 2)), gpu=2)
+    about = {"resource": "gpu", "unit": "gpu_second", "project": "one"}
+    take(app, [record("a", "2026-01-01T10:00", "2026-01-01T13:00", "3", **about)])
+    page = root.get("/costs/allocation?period=2026-01").text
+    gpus = table_of(page, "What the nodes have")[3]
+    assert gpus == ["GPU GPU-hours", "48", "3", "6.2 %", "45", "22.50 EUR"]
+    shares = table_of(page, "What each project")
+    assert shares[0][:4] == ["Project", "CPU core-hours", "Memory GiB-hours", "GPU GPU-hours"]
+    assert shares[1] == ["one", "0", "0", "3", "1.50 EUR", "22.50 EUR", "24.00 EUR"]
+
+
+def test_allocation_when_no_node_has_a_gpu_then_says_nothing_of_them(app, root):
+    note_nodes(app, (datetime(2026, 1, 20), datetime(2026, 1, 21)))
+    assert "GPU" not in root.get("/costs/allocation?period=2026-01").text
 
 
 def test_allocation_when_nodes_are_known_for_a_part_of_the_month_then_says_from_when_on(app, root):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -115,3 +116,18 @@ def test_costs_when_shown_by_month_then_days_are_in_their_month(app, maria, impo
     rows = {row[0]: row[-1] for row in table_of(page, "Usage and cost by month")}
     assert rows["2026-01"] == "4.50 EUR + 2.25 USD"
     assert rows["2026-02"] == NONE
+
+
+def test_forecast_when_reports_say_something_of_this_month_then_is_a_part_of_its_own(app, maria):
+    make_tariff(app)
+    today = datetime.now(UTC).date()
+    line = f"{LINES.splitlines()[0]}\n{today},7.00,maria,,,EUR\n"
+    with app.app_context():
+        lines = [text.encode() for text in line.splitlines(keepends=True)]
+        assert take_report(db.session, "cloud", lines, read_mapping(MAPPING)).taken == 1
+        db.session.commit()
+    page = words(maria.get("/costs").text)
+    left = (today.replace(day=1) + timedelta(days=32)).replace(day=1) - today - timedelta(days=1)
+    assert f"This month so far 7.00 EUR {NONE} by usage here, 7.00 EUR imported" in page
+    assert f"{7 + left.days}.00 EUR {NONE} by usage here, {7 + left.days}.00 EUR imported" in page
+    assert "Imported costs go on as the last seven days of their report." in page

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session, joinedload, lazyload, load_only, selectinloa
 from sqlalchemy.orm.attributes import set_committed_value
 
 from labyard.accounts.scope import get_command, get_deployment
-from labyard.billing.budget_check import check_budgets
 from labyard.commands.cancel import request_cancel
 from labyard.commands.retry import retry_command
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.errors import DomainError, InvalidInput
+from labyard.launch_guard import ask_budgets
 from labyard.models import Command, Deployment, Event, Plan, Project, Run, State, User
 from labyard.security import describe_problem, require_person
 from labyard.views import show_command, show_commands, show_event, show_task
@@ -155,7 +155,7 @@ def retry_failed_command(command_id: str) -> Response:
             sealer,
             address=remote_address(),
             deployment_limit=settings.deployment_limit,
-            guard=check_budgets,
+            guard=ask_budgets,
         )
     )
 
@@ -182,7 +182,7 @@ def _submit(person: User, document: Mapping[str, Any]) -> Command:
         context().sealer,
         address=remote_address(),
         deployment_limit=context().settings.deployment_limit,
-        guard=check_budgets,
+        guard=ask_budgets,
     )
 
 

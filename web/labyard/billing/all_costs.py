@@ -60,12 +60,13 @@ def _is_asked_for(selection: Selection, source: str) -> bool:
 
 def _read_days(session: Session, person: User, selection: Selection) -> list[Any]:
     days = (ImportedDay.day >= selection.start.date(), ImportedDay.day < selection.end.date())
-    found = select(*(getattr(ImportedDay, name) for name in _COLUMNS)).where(*days, _seen(person))
+    found = select(*(getattr(ImportedDay, name) for name in _COLUMNS)).where(*days, seen_days(person))
     _check_many(session, found)
     return list(session.execute(found))
 
 
-def _seen(person: User) -> ColumnElement[bool]:
+def seen_days(person: User) -> ColumnElement[bool]:
+    """The sums of imported costs that `person` may see: their own, and what accounts of theirs pay for."""
     if person.is_admin:
         return true()
     return or_(ImportedDay.user == person.username, ImportedDay.account.in_(account_names_of(person)))

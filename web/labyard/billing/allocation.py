@@ -26,12 +26,13 @@ from .costs import Costs, Selection, read_costs
 from .prices import tariff_now
 from .tariffs import STANDARD
 
-_UNITS = {"cpu": "core_hour", "memory": "GiB_hour"}
+_UNITS = {"cpu": "core_hour", "memory": "GiB_hour", "gpu": "gpu_hour"}
+_EVERYWHERE = ("cpu", "memory")  # what every node has
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """One resource of all nodes in a time, in core-hours or GiB-hours."""
+    """One resource of all nodes in a time, in core-hours, GiB-hours or GPU-hours."""
 
     resource: str
     unit: str
@@ -89,7 +90,10 @@ def read_allocation(
     costs = read_costs(session, admin, Selection(period.start, max(last, period.start + day), by=by))
     tariff = tariff_now(session, STANDARD, clock)
     had = read_node_hours(session, period.start, end)
-    capacities = tuple(_capacity(name, getattr(had, name), costs, tariff) for name in _UNITS)
+    known = [
+        name for name in _UNITS if name in _EVERYWHERE or getattr(had, name) or name in costs.total.usage
+    ]
+    capacities = tuple(_capacity(name, getattr(had, name), costs, tariff) for name in known)
     currency = tariff.currency if tariff else ""
     faults = list(costs.faults)
     faults += [f"costs in {other} are left out" for other in sorted(costs.total.cost) if other != currency]
@@ -130,7 +134,7 @@ def _value(resource: str, idle: Fraction, tariff: Tariff | None) -> Decimal | No
 
 
 def _parts(costs: Costs, capacities: tuple[Capacity, ...], currency: str) -> tuple[Part, ...]:
-    """Idle cores are carried by who used cores, idle memory by who used memory, as much as they used.
+    """What lay idle of a resource is carried by who used that resource, as much as they used.
 
     Of the cents that rounding leaves, each goes to who lost most by it, so that the parts add up.
     """
@@ -143,7 +147,7 @@ def _parts(costs: Costs, capacities: tuple[Capacity, ...], currency: str) -> tup
     parts = [
         Part(
             name,
-            {resource: sums.used(resource) for resource in _UNITS},
+            {one.resource: sums.used(one.resource) for one in capacities},
             sums.cost.get(currency, Decimal(0)),
             idle[name],
         )

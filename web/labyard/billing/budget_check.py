@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from ansible_collections.labyard.platform.plugins.module_utils._billing.errors import BillingError
 from ansible_collections.labyard.platform.plugins.module_utils._billing.estimate import estimate
+from ansible_collections.labyard.platform.plugins.module_utils._billing.months import month_of
 from ansible_collections.labyard.platform.plugins.module_utils._billing.tariff import Tariff
 from labyard.clock import Clock, utc_now
 from labyard.commands.submit import Launch
@@ -20,6 +21,7 @@ from labyard.models.base import lock_name
 
 from .accounts import read_payers
 from .budget_book import budgets_for
+from .budget_look import Looked, Wanted
 from .budget_usage import Subject, amount_of, held_by, used
 from .budgets import CPU, DEPLOYMENTS, MEMORY, MONEY, WARN, Level, name_budget, show_used
 from .tariffs import STANDARD, read_versions
@@ -35,10 +37,14 @@ class Change:
     after: Decimal
 
 
-def check_budgets(session: Session, launch: Launch, clock: Clock = utc_now) -> None:
+def check_budgets(
+    session: Session, launch: Launch, clock: Clock = utc_now, looked: Looked | None = None
+) -> None:
     """Raises InvalidInput at the parameter that takes too much, or at `budget`, if a budget refuses it.
 
     One launch at a time is looked at for each budget, so two never take together what is left for one.
+    `looked`: the money that was added up before this transaction; None: it is added up here. What is missing
+    there is noted there, and not checked. Raises Unavailable if money could not be added up.
     """
     deployment = launch.deployment
     found = budgets_for(session, deployment.owner.username, [deployment.project.name])
@@ -47,7 +53,7 @@ def check_budgets(session: Session, launch: Launch, clock: Clock = utc_now) -> N
         lock_name(session, f"labyard.budget.{budget.id}.{subject}")
     errors: dict[str, list[str]] = {}
     for budget, subject in acting:
-        text = _refusal(session, launch, budget, subject, clock())
+        text = _refusal(session, launch, budget, subject, clock(), looked)
         if text:
             place = launch.needs.parameters.get(budget.measure) if launch.needs else None
             errors.setdefault(place or "budget", []).append(text)
@@ -57,7 +63,9 @@ def check_budgets(session: Session, launch: Launch, clock: Clock = utc_now) -> N
         )
 
 
-def _refusal(session: Session, launch: Launch, budget: Budget, subject: str, now: datetime) -> str:
+def _refusal(
+    session: Session, launch: Launch, budget: Budget, subject: str, now: datetime, looked: Looked | None
+) -> str:
     """Why the budget refuses the launch, with what to do next; empty if it does not."""
     if budget.measure in MONEY:
         change = Change(Decimal(0), _price_of_an_hour(session, launch, budget.currency, now))
@@ -65,14 +73,14 @@ def _refusal(session: Session, launch: Launch, budget: Budget, subject: str, now
         change = _change(launch, budget.measure)
     if change.after <= change.before:
         return ""
-    others = used(
-        session,
-        Subject(budget.scope, subject),
-        budget.measure,
-        budget.currency,
-        now,
-        without=launch.deployment.id,
-    )
+    whose = Subject(budget.scope, subject)
+    if looked is not None and budget.measure in MONEY:
+        found = looked.amount(Wanted(whose, budget.measure, budget.currency, month_of(now)))
+        if found is None:
+            return ""
+        others = found
+    else:
+        others = used(session, whose, budget.measure, budget.currency, now, without=launch.deployment.id)
     amount = others + change.before
     if not Level(budget.measure, amount, budget.most).refuses(change.before, change.after):
         return ""

@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from ansible_collections.labyard.platform.plugins.module_utils._billing.months import month_of
+from ansible_collections.labyard.platform.plugins.module_utils._billing.months import Period, month_of
 from ansible_collections.labyard.platform.plugins.module_utils._request.resources import Needs, read_needs
 from labyard.catalog.configurations import ConfigurationUnavailable
 from labyard.catalog.plans import configuration_of
 from labyard.commands.preflight import NEEDS_ROOM
 from labyard.models import Command, Deployment, Health, Project, State, UsageRow, User
 
-from .budgets import CPU, DEPLOYMENTS, GIB, MEMORY, MONEY, MONEY_MONTH, PLATFORM, STORAGE, USER
+from .budgets import CPU, DEPLOYMENTS, GIB, MEMORY, MONEY_MONTH, MONEY_TOTAL, PLATFORM, STORAGE, USER
 from .imported_days import imported_in_all, imported_in_month
 from .spending import Who, spent_in_all, spent_in_month
 
@@ -56,17 +56,21 @@ def used(
         return sum((held_by(one, measure, starting.get(one.id)) for one in living), _ZERO)
     if measure == STORAGE:
         return _stored(session, subject, now)
-    assert measure in MONEY  # noqa: S101 - there are no others
-    return money_spent(session, subject, measure, currency, now)
+    return money_spent(session, subject, measure, currency, month_of(now))
 
 
-def money_spent(session: Session, subject: Subject, measure: str, currency: str, now: datetime) -> Decimal:
-    """All that counts for a budget of money, in its currency: the one place where it is added up."""
+def money_spent(session: Session, subject: Subject, measure: str, currency: str, month: Period) -> Decimal:
+    """All that counts for a budget of money, in its currency: the one place where it is added up.
+
+    Raises ValueError if `measure` is not one of money.
+    """
     if measure == MONEY_MONTH:
-        spent = spent_in_month(session, subject.who(), month_of(now), currency)
-        return spent + imported_in_month(session, subject.who(), month_of(now), currency)
-    spent = spent_in_all(session, subject.who(), currency)
-    return spent + imported_in_all(session, subject.who(), currency)
+        spent = spent_in_month(session, subject.who(), month, currency)
+        return spent + imported_in_month(session, subject.who(), month, currency)
+    if measure == MONEY_TOTAL:
+        spent = spent_in_all(session, subject.who(), currency)
+        return spent + imported_in_all(session, subject.who(), currency)
+    raise ValueError(f"{measure} is no measure of a budget")
 
 
 def held_by(deployment: Deployment, measure: str, starting: Mapping[str, Any] | None = None) -> Decimal:

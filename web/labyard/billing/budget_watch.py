@@ -14,6 +14,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ansible_collections.labyard.platform.plugins.module_utils._billing.months import month_of
 from labyard.accounts.audit import record_action
 from labyard.clock import Clock, utc_now
 from labyard.commands.submit import CommandRequest, submit_command
@@ -88,7 +89,9 @@ def _spent(session: Session, budget_id: str, clock: Clock) -> dict[tuple[int, st
     found = {}
     for subject in subjects_of(session, budget):
         whose = Subject(budget.scope, subject)
-        found[budget.version, subject] = money_spent(session, whose, budget.measure, budget.currency, clock())
+        found[budget.version, subject] = money_spent(
+            session, whose, budget.measure, budget.currency, month_of(clock())
+        )
     return found
 
 

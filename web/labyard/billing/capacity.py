@@ -25,6 +25,7 @@ class NodeHours:
 
     cpu: Fraction  # core-hours
     memory: Fraction  # GiB-hours
+    gpu: Fraction  # GPU-hours
     nodes: int  # that were up at some moment of it
     since: datetime | None  # when a node was seen for the first time ever; None: never
 
@@ -62,14 +63,15 @@ def note_capacities(
 def read_node_hours(session: Session, start: datetime, end: datetime) -> NodeHours:
     """What all nodes together had in [start, end), exactly."""
     rows = session.scalars(select(NodeCapacity).where(NodeCapacity.end > start, NodeCapacity.start < end))
-    cpu, memory, nodes = 0, 0, set()
+    cpu, memory, gpu, nodes = 0, 0, 0, set()
     for row in rows:
         ticks = (min(row.end, end) - max(row.start, start)) // _TICK
-        cpu, memory = cpu + row.cpu * ticks, memory + row.memory * ticks
+        cpu, memory, gpu = cpu + row.cpu * ticks, memory + row.memory * ticks, gpu + row.gpu * ticks
         nodes.add(row.node)
     return NodeHours(
         cpu=Fraction(cpu, 10**9 * _HOUR),
         memory=Fraction(memory, _GIB * _HOUR),
+        gpu=Fraction(gpu, _HOUR),
         nodes=len(nodes),
         since=session.scalar(select(func.min(NodeCapacity.start))),
     )

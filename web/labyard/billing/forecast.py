@@ -1,4 +1,7 @@
-"""What runs now, and what this month will cost: what was used so far, and what was measured last going on."""
+"""What runs now, and what this month will cost: what was used so far, and what was measured last going on.
+
+What reports of others say is counted beside it, never together with it.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from labyard.models import Deployment, Health, State, UsageRow, User
 from .accounts import account_names_of
 from .cost_sums import Selection, Sums
 from .costs import check_many, find_accounts, tariffs_of
+from .imported_forecast import add_imported
 from .summed import read_sums
 
 _FRESH = timedelta(hours=24)  # what was measured longer ago says nothing of now
@@ -71,6 +75,7 @@ def read_forecast(session: Session, person: User, clock: Clock = utc_now) -> For
         only = "" if person.is_admin or account in mine else person.username
         going_on = [row for row in last if row.account == account]
         _add_account(session, forecast, account, only, going_on, now)
+    add_imported(session, person, forecast.so_far, forecast.until_end, now)
     forecast.running.sort(key=lambda one: (one.name, one.deployment))
     return forecast
 

@@ -31,7 +31,9 @@ from .ingest import NAME
 from .rated import read_rows, read_rows_of_all
 
 PART = 20_000  # records that are added in one transaction
+LARGE_PART = 3 * PART  # where much is to be added: each part writes the sums of all who are in it
 PARTS = 5  # in one go: whoever keeps up has other things to do
+BEHIND = 5 * PART  # with more records to add, nobody is kept waiting for what they cost
 ANEW = 100  # sums that are made anew in one transaction
 ENDLESS = datetime.max.replace(tzinfo=UTC)
 
@@ -56,8 +58,7 @@ def keep_up(session: Session, begin_writing: Callable[[], None]) -> int:
     top = _last_settled(session)
     added = 0
     for _ in range(PARTS):
-        upto = session.scalar(select(SpendingMark.upto)) or 0
-        end = _end_of_part(session, upto, top)
+        upto, end = _next_part(session, top, PART)
         found = _with_new(session, upto, end) if end > upto else _outdated(session, upto)
         session.rollback()
         if not found or not _write(session, begin_writing, found, upto, end):
@@ -65,6 +66,29 @@ def keep_up(session: Session, begin_writing: Callable[[], None]) -> int:
         added += end - upto
     session.rollback()
     return added
+
+
+def add_new(session: Session, begin_writing: Callable[[], None]) -> int:
+    """Add all records that came since the last time; how many.
+
+    As `keep_up`, but to the end, or to where another worker does the same.
+    """
+    top = _last_settled(session)
+    added = 0
+    while True:
+        upto, end = _next_part(session, top, LARGE_PART)
+        found = _with_new(session, upto, end) if end > upto else {}
+        session.rollback()
+        if not found or not _write(session, begin_writing, found, upto, end):
+            return added
+        added += end - upto
+
+
+def is_behind(session: Session) -> bool:
+    """Whether more than BEHIND records are in no sum yet."""
+    upto = session.scalar(select(SpendingMark.upto)) or 0
+    ids = select(UsageRow.id).where(UsageRow.id > upto).order_by(UsageRow.id)
+    return session.scalar(ids.offset(BEHIND).limit(1)) is not None
 
 
 def new_rater(tariffs: AccountTariffs, account: str) -> Rater:
@@ -98,10 +122,12 @@ def _last_settled(session: Session) -> int:
     return last or 0
 
 
-def _end_of_part(session: Session, upto: int, top: int) -> int:
+def _next_part(session: Session, top: int, size: int) -> tuple[int, int]:
+    """Up to which record all is summed up, and up to which it is to be next."""
+    upto = session.scalar(select(SpendingMark.upto)) or 0
     ids = select(UsageRow.id).where(UsageRow.id > upto, UsageRow.id <= top).order_by(UsageRow.id)
-    last = session.scalar(ids.offset(PART - 1).limit(1))
-    return max(upto, top) if last is None else last
+    last = session.scalar(ids.offset(size - 1).limit(1))
+    return upto, max(upto, top) if last is None else last
 
 
 def _with_new(session: Session, upto: int, end: int) -> dict[Key, dict[str, Any]]:

@@ -103,15 +103,25 @@ def db_group() -> None:
 
 @db_group.command()
 def upgrade() -> None:
-    """Bring the tables to this version; a second run changes nothing."""
+    """Bring the tables to this version; a second run changes nothing.
+
+    Usage that is in no sum yet is summed up then, so that budgets of money are looked up in sums from
+    the first launch on. Whoever ends it early loses nothing: workers go on with it.
+    """
     from labyard.app import create_app
+    from labyard.billing.kept_spending import add_new
+    from labyard.context import session
     from labyard.migrate import upgrade_tables
+    from labyard.models.base import begin_writing
 
     keep_private()
     app = create_app()
     with app.app_context():
         old, new = upgrade_tables()
+        added = add_new(session(), begin_writing)
     click.echo(f"changed: tables from {old or 'nothing'} to {new}" if old != new else "unchanged")
+    if added:
+        click.echo(f"{added} usage records were summed up for budgets")
 
 
 @db_group.command("load-plans")

@@ -9,13 +9,13 @@ from flask_login import login_required
 from sqlalchemy import select
 
 from labyard.accounts.scope import get_command
-from labyard.billing.budget_check import check_budgets
 from labyard.commands.cancel import request_cancel
 from labyard.commands.order import find_place
 from labyard.commands.retry import persons_params, retry_command
 from labyard.commands.submit import CommandRequest
 from labyard.context import context, session
-from labyard.errors import Conflict, InvalidInput, NotFound
+from labyard.errors import Conflict, InvalidInput, NotFound, Unavailable
+from labyard.launch_guard import ask_budgets
 from labyard.models import Command, Event
 from labyard.security import require_person
 from labyard.web_requests import commit_request, remote_address
@@ -72,10 +72,10 @@ def retry(command_id: str) -> Any:
                 found.id,
                 context().sealer,
                 address=remote_address(),
-                guard=check_budgets,
+                guard=ask_budgets,
             )
         )
-    except (InvalidInput, Conflict) as error:
+    except (InvalidInput, Conflict, Unavailable) as error:
         session().rollback()
         flash(error.detail, "warning")
         return redirect(url_for("pages.phase", deployment_id=deployment_id, phase=phase), 303)
@@ -91,7 +91,7 @@ def apply(command_id: str) -> Any:
         raise NotFound("This command was no preview: there is nothing to apply.")
     try:
         return issue_command(CommandRequest(phase, deployment=deployment_id, params=persons_params(found)))
-    except (InvalidInput, Conflict) as error:
+    except (InvalidInput, Conflict, Unavailable) as error:
         session().rollback()
         flash(error.detail, "warning")
         return redirect(url_for("pages.phase", deployment_id=deployment_id, phase=phase), 303)

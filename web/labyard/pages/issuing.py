@@ -7,11 +7,11 @@ from typing import Any
 from flask import redirect, url_for
 from flask_wtf import FlaskForm
 
-from labyard.billing.budget_check import check_budgets
 from labyard.commands.submit import CommandRequest, submit_command
 from labyard.context import context, session
 from labyard.errors import DomainError
 from labyard.forms.phase_form import show_errors
+from labyard.launch_guard import ask_budgets
 from labyard.models import Command
 from labyard.security import require_person
 from labyard.web_requests import commit_request, remote_address
@@ -27,7 +27,7 @@ def issue_command(wanted: CommandRequest) -> Any:
         context().sealer,
         address=remote_address(),
         deployment_limit=limit,
-        guard=check_budgets,
+        guard=ask_budgets,
     )
     return go_to(command)
 

@@ -16,7 +16,7 @@ from labyard.billing.prices import PriceList, read_price_list
 from labyard.catalog.plans import configuration_of, get_plan, require_available
 from labyard.commands.submit import CommandRequest
 from labyard.context import session
-from labyard.errors import Conflict, InvalidInput
+from labyard.errors import Conflict, InvalidInput, Unavailable
 from labyard.forms.phase_form import PREFIX, build_form, form_groups, read_params
 from labyard.models import Deployment, Plan, State, User
 from labyard.security import require_person
@@ -67,7 +67,7 @@ def launch(name: str) -> Any:
         )
         try:
             return issue_command(wanted)
-        except (InvalidInput, Conflict) as error:
+        except (InvalidInput, Conflict, Unavailable) as error:
             left, status = take_back(error, form, about), error.status
     project = about.project.data or next(iter(about.project.choices), "")
     prices = read_price_list(session(), person, project)

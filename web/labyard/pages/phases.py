@@ -18,7 +18,7 @@ from labyard.billing.prices import read_price_list
 from labyard.catalog.removal import configuration_for
 from labyard.commands.submit import CommandRequest, running_command
 from labyard.context import session
-from labyard.errors import Conflict, InvalidInput, NotFound
+from labyard.errors import Conflict, InvalidInput, NotFound, Unavailable
 from labyard.forms.phase_form import build_form, form_groups, read_params
 from labyard.models import Deployment
 from labyard.security import require_person
@@ -50,7 +50,7 @@ def phase(deployment_id: str, phase: str) -> Any:
         wanted = CommandRequest(phase, deployment=deployment.id, params=params, check=preview)
         try:
             return issue_command(wanted)
-        except (InvalidInput, Conflict) as error:
+        except (InvalidInput, Conflict, Unavailable) as error:
             left, status = take_back(error, form), error.status
     running = running_command(session(), deployment)
     actions = list_actions(configuration, deployment, running is not None)
