@@ -150,7 +150,7 @@ def test_redis_when_it_is_away_then_sender_and_reader_go_on_and_say_so(
     assert caplog.text.count("the queue does not answer") == 1
     own_redis.start()
     send("after")
-    wait_until(lambda: _take(queue), 10, "a message after the restart")
+    wait_until(lambda: _take(queue), 60, "a message after the restart")
     assert seen == ["before", "after"]
     assert "the queue answers again" in caplog.text
 
@@ -165,7 +165,7 @@ def test_redis_when_restarted_then_what_it_held_is_still_to_be_read(
     own_redis.stop()
     own_redis.start()
     send("after")
-    wait_until(lambda: _take(queue) and len(seen) == 2, 10, "both messages")
+    wait_until(lambda: _take(queue) and len(seen) == 2, 60, "both messages")
     assert seen == ["before", "after"]
 
 
@@ -181,5 +181,5 @@ def test_postgresql_when_it_drops_all_connections_then_sender_and_reader_go_on(
     assert not _take(queue)  # now it listens
     postgresql.end_sessions(postgresql_url.rpartition("/")[2].partition("?")[0])
     send("after")
-    wait_until(lambda: _take(queue), 10, "a message on a new connection")
+    wait_until(lambda: _take(queue), 60, "a message on a new connection")
     assert seen == ["before", "after"]

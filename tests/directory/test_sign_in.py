@@ -268,7 +268,7 @@ def begin_writing_elsewhere(app: APIFlask) -> None:
             session().close()
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(write).result(timeout=5)
+        pool.submit(write).result(timeout=12)  # less than a writer waits for another one
 
 
 def test_keys_of_the_person_work_and_page_says_whose_password_it_takes(

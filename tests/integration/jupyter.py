@@ -16,7 +16,7 @@ SECONDS_TO_ANSWER = 60
 
 def server_status(base_url: str, token: str) -> requests.Response:
     """The answer of `<base_url>/api/status` to someone who has `token`."""
-    return requests.get(f"{base_url}/api/status", headers=_who(token), timeout=10)
+    return requests.get(f"{base_url}/api/status", headers=_who(token), timeout=60)
 
 
 def compute(base_url: str, token: str, code: str, *, cookie: str = "", ca: str | None = None) -> str:
@@ -50,7 +50,7 @@ def open_kernel(
             ) as channel:
                 yield channel
         finally:
-            session.delete(f"{kernels}/{kernel}", timeout=10).raise_for_status()
+            session.delete(f"{kernels}/{kernel}", timeout=60).raise_for_status()
 
 
 def ask(channel: websocket.WebSocket, code: str) -> str:

@@ -53,7 +53,7 @@ def test_install_gives_a_notebook_that_computes_and_remove_keeps_its_volume(
 
     base, token = get_in(console, deployment["id"])
     assert base == deployment["endpoints"][0]["url"].removesuffix("/lab")
-    assert requests.get(f"{base}/api/status", timeout=10).status_code == 403
+    assert requests.get(f"{base}/api/status", timeout=60).status_code == 403
     assert server_status(base, token).status_code == 200
     assert compute(base, token, "6 * 7") == "42"
 

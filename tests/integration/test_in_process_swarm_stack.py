@@ -222,8 +222,8 @@ def test_signal_to_ansible_when_in_process_then_all_processes_end(
     family = [psutil.Process(ansible.pid), *psutil.Process(ansible.pid).children(recursive=True)]
     assert len(family) > 1
     ansible.send_signal(number)
-    ansible.communicate(timeout=10)
-    left = psutil.wait_procs(family, timeout=10)[1]
+    ansible.communicate(timeout=60)
+    left = psutil.wait_procs(family, timeout=60)[1]
     assert left == []
     assert ansible.returncode != 0
 

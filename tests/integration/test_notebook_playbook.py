@@ -182,7 +182,7 @@ def test_start_when_it_ended_by_itself_then_it_runs_again(notebook: Deployment) 
 def end_by_itself(one: Deployment) -> None:
     """Let the server of the notebook end without an error, as its idle time-out does."""
     who = {"Authorization": f"token {TOKEN}"}
-    requests.post(f"{base_url(one)}/api/shutdown", headers=who, timeout=10).raise_for_status()
+    requests.post(f"{base_url(one)}/api/shutdown", headers=who, timeout=60).raise_for_status()
     wait_until(lambda: one.task_state() == "complete", 60, "the notebook ended by itself")
 
 

@@ -123,7 +123,7 @@ def test_metrics_when_read_then_each_container_has_its_figures(
     exporter: ModuleType, tmp_path: Path, promtool: str
 ) -> None:
     with engine(tmp_path) as (path, asked), serving(exporter, path) as url:
-        answer = requests.get(f"{url}/metrics", timeout=10)
+        answer = requests.get(f"{url}/metrics", timeout=60)
     assert answer.status_code == 200
     about = (
         'name="notebook-abcd1234_notebook.1.xyz",service="notebook-abcd1234_notebook",'
@@ -155,13 +155,13 @@ def test_metrics_when_the_engine_is_away_then_503_and_it_lives_on(
     exporter: ModuleType, tmp_path: Path
 ) -> None:
     with serving(exporter, str(tmp_path / "no.sock")) as url:
-        assert requests.get(f"{url}/metrics", timeout=10).status_code == 503
-        assert requests.get(f"{url}/healthz", timeout=10).text == "ok\n"
-        assert requests.get(f"{url}/containers/json", timeout=10).status_code == 404
+        assert requests.get(f"{url}/metrics", timeout=60).status_code == 503
+        assert requests.get(f"{url}/healthz", timeout=60).text == "ok\n"
+        assert requests.get(f"{url}/containers/json", timeout=60).status_code == 404
 
 
 def test_metrics_when_the_engine_has_a_fault_then_503(exporter: ModuleType, tmp_path: Path) -> None:
     with engine(tmp_path, 500) as (path, _), serving(exporter, path) as url:
-        answer = requests.get(f"{url}/metrics", timeout=10)
+        answer = requests.get(f"{url}/metrics", timeout=60)
     assert answer.status_code == 503
     assert "answered 500" in answer.text

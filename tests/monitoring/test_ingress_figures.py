@@ -13,8 +13,8 @@ def test_ingress_when_asked_for_its_figures_then_connections_by_state(promtool: 
     nginx = NginxServer("127.0.0.1:1", "s" * 32, "127.0.0.1:1", ingress_connections=512)
     nginx.start()
     try:
-        answer = requests.get(f"http://127.0.0.1:{nginx.figures_port}/metrics", timeout=10)
-        other = requests.get(f"http://127.0.0.1:{nginx.figures_port}/", timeout=10)
+        answer = requests.get(f"http://127.0.0.1:{nginx.figures_port}/metrics", timeout=60)
+        other = requests.get(f"http://127.0.0.1:{nginx.figures_port}/", timeout=60)
     finally:
         nginx.remove()
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"

@@ -34,7 +34,7 @@ class Prometheus:
 
     def ask(self, path: str, **query: str) -> Any:
         """The data of an answer of the interface."""
-        answer = requests.get(f"{self.url}/api/v1/{path}", params=query, auth=OPS, timeout=10)
+        answer = requests.get(f"{self.url}/api/v1/{path}", params=query, auth=OPS, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
@@ -106,7 +106,7 @@ def prometheus(make: Callable[..., Made], tmp_path_factory: pytest.TempPathFacto
 
 def test_prometheus_when_nobody_has_signed_in_then_nothing_is_shown(prometheus: Prometheus) -> None:
     for auth in (None, ("ops", "wrong")):
-        assert requests.get(f"{prometheus.url}/api/v1/targets", auth=auth, timeout=10).status_code == 401
+        assert requests.get(f"{prometheus.url}/api/v1/targets", auth=auth, timeout=60).status_code == 401
 
 
 def test_prometheus_when_started_then_all_rules_are_loaded_and_evaluated(prometheus: Prometheus) -> None:

@@ -87,7 +87,7 @@ def begin(command: Command, owner: str, host: str, silent_for: float = 0) -> Non
 def test_sweep_when_a_run_of_this_host_is_not_watched_then_takes_it_over(command: Command) -> None:
     begin(command, f"elsewhere:{os.getpid()}", this_host(), silent_for=30)
     woken, left = sweep()
-    wait_until(lambda: left == [command.id], 10, "it was handed over")
+    wait_until(lambda: left == [command.id], 60, "it was handed over")
     assert woken == 0
 
 
@@ -98,7 +98,7 @@ def test_sweep_when_the_worker_of_a_run_is_dead_then_does_not_wait(command: Comm
     assert commands_left_here(session(), this_host()) == []
     session().rollback()
     _, left = sweep()
-    wait_until(lambda: left == [command.id], 10, "it was handed over")
+    wait_until(lambda: left == [command.id], 60, "it was handed over")
 
 
 def test_worker_that_ends_lets_others_go_on_at_once(command: Command) -> None:
@@ -116,4 +116,4 @@ def test_sweep_when_a_command_was_cancelled_while_it_waits_then_ends_it_beside_t
     command.cancel_requested = True
     session().commit()
     _, left = sweep()
-    wait_until(lambda: left == [command.id], 10, "it was handed over")
+    wait_until(lambda: left == [command.id], 60, "it was handed over")

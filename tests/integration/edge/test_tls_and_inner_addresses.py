@@ -52,7 +52,7 @@ def test_console_when_asked_past_the_ingress_then_wants_the_secret(
     headers = {"X-Labyard-Host": demo}
     if shown is not None:
         headers["X-Labyard-Edge"] = f"{house.secret}x" if "%" in shown else shown
-    assert requests.get(f"{house.console.url}{path}", headers=headers, timeout=10).status_code == 401
+    assert requests.get(f"{house.console.url}{path}", headers=headers, timeout=60).status_code == 401
 
 
 def test_address_when_the_ingress_tells_it_then_is_believed_and_from_nobody_else(house: EdgeHouse) -> None:
@@ -62,7 +62,7 @@ def test_address_when_the_ingress_tells_it_then_is_believed_and_from_nobody_else
     browser.headers.update(forged)
     browser.sign_in("bob")
     # Past the ingress: a plain request, whose redirect tells which host the console takes itself for.
-    direct = requests.get(f"{house.console.url}/", headers=forged, allow_redirects=False, timeout=10)
+    direct = requests.get(f"{house.console.url}/", headers=forged, allow_redirects=False, timeout=60)
     assert "evil.example" not in direct.headers["Location"]
     seen = house.console.query("SELECT address FROM audit WHERE username = 'bob'")
     assert "127.0.0.2" in {address for (address,) in seen}
@@ -84,7 +84,7 @@ def test_http_when_asked_then_leads_to_https(house: EdgeHouse, demo: str) -> Non
         )
         assert answer.status_code == 301
         assert answer.headers["Location"] == f"https://{name}:{house.nginx.port}/lab?a=1"
-    unknown = requests.get(f"http://127.0.0.1:{house.nginx.http_port}/", allow_redirects=False, timeout=10)
+    unknown = requests.get(f"http://127.0.0.1:{house.nginx.http_port}/", allow_redirects=False, timeout=60)
     assert unknown.status_code == 404
 
 
@@ -110,7 +110,7 @@ def _shake_hands(house: EdgeHouse, name: str, version: ssl.TLSVersion) -> str | 
     context = house.nginx.trust()
     context.set_ciphers("ALL:@SECLEVEL=0")  # this side would take anything
     context.minimum_version = context.maximum_version = version
-    plain = socket.create_connection(("127.0.0.1", house.nginx.port), timeout=10)
+    plain = socket.create_connection(("127.0.0.1", house.nginx.port), timeout=60)
     with plain, context.wrap_socket(plain, server_hostname=name) as secure:
         return secure.version()
 

@@ -68,10 +68,10 @@ def order(app: Flask, maria: FlaskClient, place: str, **about: str) -> tuple[str
 
 def pay_there(page: str) -> str:
     """Pay on Stripe's page; where it leads back to."""
-    assert "<h1>Stripe</h1>" in requests.get(page, timeout=10).text
-    paid = requests.post(page, allow_redirects=False, timeout=10)
+    assert "<h1>Stripe</h1>" in requests.get(page, timeout=60).text
+    paid = requests.post(page, allow_redirects=False, timeout=60)
     assert paid.status_code == 303
-    assert requests.get(page, timeout=10).status_code == 404, "a page takes one payment"
+    assert requests.get(page, timeout=60).status_code == 404, "a page takes one payment"
     return paid.headers["Location"]
 
 
@@ -142,5 +142,5 @@ def test_order_when_taken_back_then_stripes_page_takes_no_money(
     with app.app_context():
         look_at_payments()
     assert "It was taken back." in maria.get(mine).text
-    assert requests.post(theirs, timeout=10).status_code == 404
+    assert requests.post(theirs, timeout=60).status_code == 404
     assert count_payments(app) == 0
