@@ -70,10 +70,11 @@ def claim_hub(client: EngineClient, hub: str, console: str, address: str) -> boo
 def _taken(hub: str, held: StoredConfig | None, name: str) -> HubTaken:
     labels = held.labels if held is not None else {}
     who = labels.get(ADDRESS) or "of an unknown address"
+    # Short, so that it stands in full in what the role says of a service that has ended with it.
     return HubTaken(
-        f"The hub {hub} is billed by another console, {who} ({labels.get(CONSOLE) or 'unknown'}). Set"
-        ' console_hub_stack: "" (LABYARD_HUB_STACK) here, so that its notebooks are billed once. If that'
-        f" console is no more, remove its claim on a manager of the swarm: docker config rm {name}"
+        f"The hub {hub} is billed by another console, {who} ({labels.get(CONSOLE) or 'unknown'}). Empty"
+        " console_hub_stack (LABYARD_HUB_STACK) here, or, if that console is no more, remove its claim:"
+        f" docker config rm {name}"
     )
 
 
