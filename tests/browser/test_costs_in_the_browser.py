@@ -139,6 +139,7 @@ def fits_on_a_phone(page: Page, url: str, number: str) -> None:
         "/costs/runs?period=2026-01",
         "/costs/accounts",
         "/costs/allocation?period=2026-01",
+        "/costs/imports",
     ):
         page.goto(f"{url}{path}")
         width = page.evaluate("document.documentElement.scrollWidth")

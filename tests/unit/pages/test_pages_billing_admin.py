@@ -59,6 +59,7 @@ def errors_of(page: str, field: str) -> str:
         "/costs/accounts/new",
         "/costs/accounts/user:maria",
         "/costs/allocation",
+        "/costs/imports",
     ],
 )
 def test_pages_of_admins_when_another_asks_then_are_refused(maria, path):

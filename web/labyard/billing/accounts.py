@@ -64,7 +64,7 @@ def find_account(session: Session, name: str) -> BillingAccount:
     """The account of that name; raises NotFound."""
     found = session.scalar(select(BillingAccount).where(BillingAccount.name == name))
     if found is None:
-        raise NotFound(f"There is no account {name[:64]}.")
+        raise NotFound(f"There is no account {name[:80]}.")
     account: BillingAccount = found
     return account
 
@@ -91,7 +91,7 @@ def get_account(session: Session, person: User, name: str) -> BillingAccount:
     """The account of that name; raises NotFound if there is none that `person` may see."""
     found = session.scalar(accounts_of(person).where(BillingAccount.name == name))
     if found is None:
-        raise NotFound(f"There is no account {name[:64]} of yours.")
+        raise NotFound(f"There is no account {name[:80]} of yours.")
     account: BillingAccount = found
     return account
 

@@ -160,7 +160,7 @@ def _row(source: str, line: CostLine, said: CostLine, payers: Payers, seen: Coun
     return {
         "source": source,
         "key": key,
-        "account": payers.payer(line.project, line.user)[:64],
+        "account": payers.payer(line.project, line.user)[:80],
         "day": line.day,
         "description": line.product[:200],
         "deployment": line.datalab_id[:64],

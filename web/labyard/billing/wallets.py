@@ -202,7 +202,7 @@ def get_wallet(session: Session, person: User, account: str) -> Wallet:
     found = session.scalar(wallets_of(person).join(BillingAccount).where(BillingAccount.name == account))
     if found is None:
         raise NotFound(
-            f"There is no wallet of an account {account[:64]} of yours. Its first top-up makes it."
+            f"There is no wallet of an account {account[:80]} of yours. Its first top-up makes it."
         )
     wallet: Wallet = found
     return wallet

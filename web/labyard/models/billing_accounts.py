@@ -11,7 +11,7 @@ from labyard.clock import utc_now
 
 from .accounts import Project, User
 from .base import db, utc_column
-from .texts import binary_text
+from .texts import account_text, binary_text
 from .versions import Versioned
 
 
@@ -21,7 +21,7 @@ class BillingAccount(Versioned, db.Model):
     __tablename__ = "billing_accounts"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(binary_text(64), unique=True)  # user:ada, project:physics, or any other
+    name: Mapped[str] = mapped_column(account_text(), unique=True)  # user:ada, project:physics, or any other
     holder: Mapped[str] = mapped_column(String(200), default="")  # the person or body on the invoice
     address: Mapped[str] = mapped_column(Text, default="")
     tax_id: Mapped[str] = mapped_column(String(64), default="")

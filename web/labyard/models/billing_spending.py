@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import db, utc_column
 from .decimals import ExactDecimal
-from .texts import binary_text
+from .texts import account_text, binary_text
 
 _ROW = BigInteger().with_variant(Integer, "sqlite")  # which alone SQLite counts by itself
 
@@ -37,7 +37,7 @@ class SpendingSum(db.Model):
     )
 
     id: Mapped[int] = mapped_column(_ROW, primary_key=True)
-    account: Mapped[str] = mapped_column(binary_text(64))
+    account: Mapped[str] = mapped_column(account_text())
     project: Mapped[str] = mapped_column(String(64))
     user: Mapped[str] = mapped_column(binary_text(64))
     month: Mapped[datetime] = utc_column()  # its begin

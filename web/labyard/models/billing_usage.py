@@ -12,7 +12,7 @@ from labyard.clock import utc_now
 
 from .base import db, utc_column
 from .decimals import ExactDecimal
-from .texts import binary_text
+from .texts import account_text, binary_text
 
 # SQLite counts rows by itself only in a column of that very type.
 _ROW = BigInteger().with_variant(Integer, "sqlite")
@@ -35,7 +35,7 @@ class UsageRow(db.Model):
     id: Mapped[int] = mapped_column(_ROW, primary_key=True)
     source: Mapped[str] = mapped_column(binary_text(64))
     key: Mapped[str] = mapped_column(binary_text(128))
-    account: Mapped[str] = mapped_column(binary_text(64))
+    account: Mapped[str] = mapped_column(account_text())
     resource: Mapped[str] = mapped_column(String(32))
     unit: Mapped[str] = mapped_column(String(32))
     quantity: Mapped[Decimal] = mapped_column(ExactDecimal())
@@ -61,7 +61,7 @@ class UnbilledUsage(db.Model):
     __table_args__ = (Index("ix_unbilled_usage_account_end", "account", "end"),)
 
     usage_id: Mapped[int] = mapped_column(_ROW, primary_key=True, autoincrement=False)
-    account: Mapped[str] = mapped_column(binary_text(64))
+    account: Mapped[str] = mapped_column(account_text())
     start: Mapped[datetime] = utc_column()
     end: Mapped[datetime] = utc_column()
 
@@ -81,7 +81,7 @@ class ImportedCost(db.Model):
     id: Mapped[int] = mapped_column(_ROW, primary_key=True)
     source: Mapped[str] = mapped_column(binary_text(64))  # whose report
     key: Mapped[str] = mapped_column(binary_text(128))
-    account: Mapped[str] = mapped_column(binary_text(64))
+    account: Mapped[str] = mapped_column(account_text())
     day: Mapped[date] = mapped_column(Date)  # in UTC
     description: Mapped[str] = mapped_column(String(200), default="")
     deployment: Mapped[str] = mapped_column(binary_text(64), default="")
@@ -112,7 +112,7 @@ class ImportedDay(db.Model):
     id: Mapped[int] = mapped_column(_ROW, primary_key=True)
     source: Mapped[str] = mapped_column(binary_text(64))
     day: Mapped[date] = mapped_column(Date)  # in UTC
-    account: Mapped[str] = mapped_column(binary_text(64))
+    account: Mapped[str] = mapped_column(account_text())
     deployment: Mapped[str] = mapped_column(binary_text(64))
     project: Mapped[str] = mapped_column(String(64))
     user: Mapped[str] = mapped_column(String(64))

@@ -19,6 +19,7 @@ def register(app: APIFlask) -> None:
         exports,
         hub,
         icons,
+        imports,
         invoices,
         launch,
         orphans,

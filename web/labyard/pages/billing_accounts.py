@@ -23,7 +23,7 @@ from .admins import require_admin
 from .blueprint import blueprint
 
 _PAGE = 50
-_LENGTHS = {"name": 64, "holder": 200, "address": 1000, "tax_id": 64, "email": 254}
+_LENGTHS = {"name": 80, "holder": 200, "address": 1000, "tax_id": 64, "email": 254}
 
 
 class AccountForm(FlaskForm):
@@ -54,7 +54,7 @@ class NewAccountForm(AccountForm):
     name = StringField(
         "Name",
         description="user:NAME and project:NAME are made by themselves; any other name is for a group.",
-        render_kw={"maxlength": 64, "required": True, "spellcheck": "false"},
+        render_kw={"maxlength": 80, "required": True, "spellcheck": "false"},
     )
 
 
@@ -62,7 +62,7 @@ class NewAccountForm(AccountForm):
 @login_required
 def billing_accounts() -> Any:
     """All accounts, by name."""
-    admin, text = require_admin(), request.args.get("q", "").strip()[:64]
+    admin, text = require_admin(), request.args.get("q", "").strip()[:80]
     found = accounts_of(admin)
     if text:
         found = found.where(BillingAccount.name.icontains(text, autoescape=True))

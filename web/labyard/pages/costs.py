@@ -117,6 +117,7 @@ def costs_pages() -> list[tuple[str, str]]:
             ("pages.billing_runs", "Runs"),
             ("pages.billing_accounts", "Accounts"),
             ("pages.allocation", "Allocation"),
+            ("pages.imports", "Imports"),
         ]
     return pages
 
@@ -171,7 +172,7 @@ def _read_asked(args: Mapping[str, str], now: datetime) -> Asked:
     elif not errors and (days["to"] - days["from"]).days >= _MOST_DAYS:
         errors["to"] = f"is more than {_MOST_DAYS} days after the first day"
     by, source = args.get("by", ""), args.get("source", "")[:80]
-    filters = {name: args.get(name, "")[:64] for name in FILTERS}
+    filters = {name: args.get(name, "")[:80] for name in FILTERS}
     selection = None
     if not errors:
         end = days["to"] + timedelta(days=1)

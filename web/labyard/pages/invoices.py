@@ -38,7 +38,7 @@ _RECORDS = 200  # records that a page shows of a line
 def invoices() -> Any:
     """The invoices of the person's accounts, newest first; an admin's are all."""
     person = require_person()
-    filters = {name: request.args.get(name, "")[:64] for name in ("account", "state")}
+    filters = {name: request.args.get(name, "")[:80] for name in ("account", "state")}
     found = select_invoices(person, {name: value for name, value in filters.items() if value})
     total = session().scalar(select(func.count()).select_from(found.subquery())) or 0
     wanted = request.args.get("page", "1")

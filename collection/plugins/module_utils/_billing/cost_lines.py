@@ -93,6 +93,8 @@ def _split(raw: bytes, delimiter: str) -> list[str]:
     """The cells of a line; none of an empty one. Each line by itself: one bad quote swallows no others."""
     if len(raw) > LONGEST:
         raise ImportCostsError(f"longer than {LONGEST} bytes")
+    if b"\0" in raw:
+        raise ImportCostsError("holds a zero byte, which no database takes in a text")
     try:
         text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:

@@ -18,7 +18,7 @@ DEPLOYMENT = "labyard.deployment"
 HUB = "labyard.hub"
 SHAPE = "labyard.shape"
 _FIELDS = {"plan": "labyard.plan", "shape": SHAPE, "project": "labyard.project", "user": "labyard.owner"}
-_LENGTHS = {"deployment_name": 63}
+_LENGTHS = {"deployment_name": 63, "account": 80}
 _LONGEST = 64  # characters of every other field
 
 
@@ -99,8 +99,8 @@ def _name_at_hub(labels: Mapping[str, str]) -> tuple[str, str]:
 def _account(found: Mapping[str, str], stack: str, fallback: str) -> str:
     for kind in ("user", "project"):
         if found[kind]:
-            return clean(f"{kind}:{found[kind]}")
-    return clean(f"stack:{stack}" if stack else fallback)
+            return clean(f"{kind}:{found[kind]}", _LENGTHS["account"])
+    return clean(f"stack:{stack}" if stack else fallback, _LENGTHS["account"])
 
 
 def _has(labels: Mapping[str, str], wanted: str) -> bool:

@@ -24,7 +24,7 @@ class Party:
     groups: tuple[str, ...] = ()
 
 
-_LENGTHS = {"name": 200, "account": 64, "address": 1000, "tax_id": 64, "email": 254}
+_LENGTHS = {"name": 200, "account": 80, "address": 1000, "tax_id": 64, "email": 254}
 
 
 def read_party(value: object, where: str) -> Party:

@@ -24,7 +24,7 @@ _RESOURCE = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _LENGTHS = {
     "source": 64,
     "key": 128,
-    "account": 64,
+    "account": 80,
     "deployment": 64,
     "deployment_name": 63,
     "plan": 64,

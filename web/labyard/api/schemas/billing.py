@@ -30,12 +30,12 @@ from .fields import (
 )
 from .lists import created_between, export_query, sums_query
 
-ACCOUNT_NAME = "[A-Za-z0-9][A-Za-z0-9:._@-]{0,63}"
+ACCOUNT_NAME = "[A-Za-z0-9][A-Za-z0-9:._@-]{0,79}"
 INVOICE_NAME = "[A-Za-z0-9][A-Za-z0-9-]{0,31}"
 MOST_RECORDS = 2000  # in one request, so that its body is smaller than 1 MiB
 _MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
 _AMOUNT = "[0-9]{1,24}([.][0-9]{1,12})?"
-_ACCOUNT = "1 to 64 letters, digits, colons, dots, dashes, underscores or @"
+_ACCOUNT = "1 to 80 letters, digits, colons, dots, dashes, underscores or @"
 
 
 class Month(String):
@@ -176,7 +176,7 @@ class AccountIn(AccountChange):
     name = named(ACCOUNT_NAME, _ACCOUNT, required=True)
 
 
-ACCOUNT_FILTERS = {"search": short(64, metadata={"description": "the name begins with this"})}
+ACCOUNT_FILTERS = {"search": short(80, metadata={"description": "the name begins with this"})}
 
 
 class TariffOut(Schema):
