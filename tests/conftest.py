@@ -25,7 +25,12 @@ from sqlalchemy import NullPool, create_engine, text
 from labyard.settings import read_settings
 from tests.services.stripe_server import StripeServer
 
-pytest_plugins = ("tests.groups", "tests.services.fixtures", "tests.services.databases")
+pytest_plugins = (
+    "tests.groups",
+    "tests.services.databases",
+    "tests.services.fixtures",
+    "tests.services.kept_work",
+)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # The plan of the tests' consoles: stacks are named after it, so nobody's own are taken for a test's.

@@ -16,21 +16,31 @@ from labyard.accounts.people import create_user
 from labyard.app import create_app
 from labyard.catalog.plans import save_plan
 from labyard.context import session
-from labyard.migrate import upgrade_tables
 from labyard.models import db
 from labyard.models.base import begin_writing
 from labyard.settings import Settings, read_settings
+from tests.services.databases import copy_tables
+from tests.services.postgres_server import PostgresServer
 
 Result = TypeVar("Result")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings of a console whose database is empty, without tables."""
-    environment = {"LABYARD_HOME": str(tmp_path)}
-    if request.param == "postgresql":
-        environment["LABYARD_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
-    return read_settings(environment)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a console whose database is empty, without tables; with them for `console`.
+
+    Migrations take longer than most tests: those that do not try them get a copy of what they made.
+    """
+    has_tables = "console" in request.fixturenames
+    if request.param == "sqlite":
+        if has_tables:
+            copy_tables(request.getfixturevalue("migrated_home"), tmp_path)
+        yield read_settings({"LABYARD_HOME": str(tmp_path)})
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    name = server.create_database(request.getfixturevalue("template_database") if has_tables else None)
+    yield read_settings({"LABYARD_HOME": str(tmp_path), "LABYARD_DATABASE_URL": server.url(name)})
+    server.drop_database(name)
 
 
 @pytest.fixture
@@ -47,7 +57,6 @@ def app(settings: Settings) -> Iterator[APIFlask]:
 def console(app: APIFlask) -> APIFlask:
     """The application with tables, the plan `notebook` and the person `ada`."""
     with app.app_context():
-        upgrade_tables()
         begin_writing()
         save_plan(session(), PlanSpec("notebook", "labyard.platform.notebook", title="Notebook"))
         create_user(session(), "ada", "correct horse battery")

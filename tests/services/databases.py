@@ -53,10 +53,14 @@ def console_home(request: pytest.FixtureRequest, tmp_path: Path, console_databas
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     if chosen_database() == "sqlite":
-        made: Path = request.getfixturevalue("migrated_home")
-        for file in made.glob("*.db"):
-            shutil.copy(file, home)
+        copy_tables(request.getfixturevalue("migrated_home"), home)
     return home
+
+
+def copy_tables(made: Path, home: Path) -> None:
+    """Give the console in `home`, which has no database yet, the files of SQLite that lie in `made`."""
+    for file in made.glob("*.db"):
+        shutil.copy(file, home)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +94,14 @@ def database_of_its_own(request: pytest.FixtureRequest) -> Iterator[dict[str, st
 @pytest.fixture(scope="session")
 def migrated_database(postgresql: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database that has the tables; a test that uses it empties it first."""
+    name = postgresql.create_database()
+    _migrate(tmp_path_factory.mktemp("migrated"), {"LABYARD_DATABASE_URL": postgresql.url(name)})
+    return name
+
+
+@pytest.fixture(scope="session")
+def template_database(postgresql: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that has the tables, of which copies are made; nobody else uses it."""
     name = postgresql.create_database()
     _migrate(tmp_path_factory.mktemp("migrated"), {"LABYARD_DATABASE_URL": postgresql.url(name)})
     return name

@@ -44,10 +44,10 @@ class PostgresServer(ServerProcess):
             return False
         return True
 
-    def create_database(self) -> str:
-        """Make an empty database; its name."""
+    def create_database(self, template: str | None = None) -> str:
+        """Make a database, empty or a copy of `template`, to which nobody is connected; its name."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run("CREATE DATABASE {}", name)
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, template or "template1")
         return name
 
     def drop_database(self, name: str) -> None:
