@@ -28,17 +28,26 @@ _FIRST = (
     "integration/test_scale_out_by_inventory.py",
 )
 
+# The files of those take seconds each: whichever is the last, no process waits long for it.
+_LAST = "unit"
+
 # Folders whose files share what takes a minute to make.
 _TOGETHER = ("nodes",)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the long ones first, and tests that share something together, where processes share the work."""
+    """Put long ones first and short ones last, where processes share the work."""
     if config.getoption("numprocesses", default=None) or hasattr(config, "workerinput"):
-        items.sort(
-            key=lambda item: next((n for n, place in enumerate(_FIRST) if _is_in(item, place)), len(_FIRST))
-        )
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Which comes when; the same number for those that stay in the order they have."""
+    others = len(_FIRST)
+    if _is_in(item, _LAST):
+        return others + 1
+    return next((n for n, place in enumerate(_FIRST) if _is_in(item, place)), others)
 
 
 class Together(LoadScopeScheduling):
