@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from sqlalchemy.orm import Session
 
@@ -71,13 +71,14 @@ def _split(lines: Iterable[str]) -> Iterator[Part]:
 def _read_ahead(parts: Iterator[Part], payers: Payers) -> Generator[tuple[list[int], Reading], None, None]:
     """What is in the parts: where there are several, the next one is read while the database writes one."""
     numbers, lines = next(parts, ([], []))
-    if len(lines) < _PART:
+    second = next(parts, None)
+    if second is None:
         yield numbers, read_lines(lines, payers)
         return
     try:
         with open_reader(payers) as reader:
             reader.send(lines)
-            for following, lines in parts:
+            for following, lines in chain([second], parts):
                 reading = reader.receive()
                 reader.send(lines)
                 yield numbers, reading
