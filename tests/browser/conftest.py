@@ -23,9 +23,10 @@ ARGUMENTS = [
 EXPECTED = ("status of 422", "status of 409")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for the tests of a file: while Playwright lives, its event loop counts as running, and no
+    other test of the process can have one."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started
