@@ -66,6 +66,24 @@ def app(settings: Settings) -> Iterator[APIFlask]:
 
 
 @pytest.fixture
+def commands_of_the_machine(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`labyard` may be called in this process: each command makes an application of its own, whose
+    connections end with the test."""
+    made: list[APIFlask] = []
+
+    def make_app() -> APIFlask:
+        made.append(create_app())
+        return made[-1]
+
+    monkeypatch.setattr("labyard.app.create_app", make_app)
+    yield
+    for one in made:
+        with one.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture
 def client(app: APIFlask) -> FlaskClient:
     """A browser or program that is not signed in."""
     return app.test_client()

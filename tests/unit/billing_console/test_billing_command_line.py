@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from apiflask import APIFlask
 from click.testing import CliRunner, Result
 
-from labyard.app import create_app
 from labyard.cli import cli
 from labyard.errors import Conflict, InvalidInput
 from labyard.models import db
@@ -42,22 +39,9 @@ class Shell:
 
 
 @pytest.fixture
-def shell(
-    app: APIFlask, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Shell]:
-    """Each command makes an application of its own, whose connections end with the test."""
-    made: list[APIFlask] = []
-
-    def make_app() -> APIFlask:
-        made.append(create_app())
-        return made[-1]
-
-    monkeypatch.setattr("labyard.app.create_app", make_app)
-    yield Shell(settings, tmp_path)
-    for one in made:
-        with one.app_context():
-            db.session.remove()
-            db.engine.dispose()
+def shell(commands_of_the_machine: None, settings: Settings, tmp_path: Path) -> Shell:
+    """Its files lie in the test's folder."""
+    return Shell(settings, tmp_path)
 
 
 def json_lines(records: list[dict[str, Any]]) -> str:

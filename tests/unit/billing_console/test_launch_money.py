@@ -195,7 +195,7 @@ def test_launch_form_when_too_much_is_not_summed_up_then_keeps_what_was_typed(
 
 
 def test_upgrade_of_the_database_when_usage_is_in_no_sum_then_sums_it_up(
-    settings: Settings, ada: dict[str, str]
+    commands_of_the_machine: None, settings: Settings, ada: dict[str, str]
 ) -> None:
     environment = {"LABYARD_HOME": str(settings.home), "LABYARD_DATABASE_URL": settings.database_url}
 
