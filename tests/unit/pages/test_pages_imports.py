@@ -136,4 +136,5 @@ def test_report_when_the_form_is_not_ours_then_is_refused(app, settings, root):
     assert "The form is out of date" in answer.text
     with with_token.app_context():
         assert db.session.query(ImportedCost).count() == 0
+        db.session.remove()
         db.engine.dispose()
